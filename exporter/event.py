@@ -1,0 +1,245 @@
+"""What an event is: one thing that happened, in the past tense, typed and frozen.
+
+The class of an event is also its shape on the wire (``/v1/events``) and in the journal.
+Units are base units: seconds, bytes, ratios from 0 to 1. Shared closed label types live
+here, because domains do not know each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final, NamedTuple, Protocol, Self
+
+import msgspec
+from msgspec import Meta
+
+from exporter.metric import AnyMetric, Observation, Route
+
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$")]
+"""An identifier made by a program: no spaces, no ``@``, so no address of a person fits in."""
+
+Text = Annotated[str, Meta(max_length=4096)]
+"""Free text of a client; it never leaves the parser except as a class or a fingerprint."""
+
+Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
+Bytes = Annotated[int, Meta(ge=0, le=2**53)]
+Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+Epoch = Annotated[float, Meta(ge=0, le=32_503_680_000)]
+"""Seconds since 1970 by the clock of whoever sends it; only ever used for differences."""
+
+
+UNKNOWN_COUNTRY: Final = "ZZ"
+"""What ISO 3166-1 reserves for an unknown country."""
+
+
+class Known(StrEnum):
+    """A closed set of label values; whatever is not a member becomes ``other``.
+
+    So a value nobody has heard of can never make a series, and never costs anyone their event.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        return cls("other")
+
+
+class Device(Known):
+    """Device class of the client."""
+
+    DESKTOP = "desktop"
+    MOBILE = "mobile"
+    TABLET = "tablet"
+    TV = "tv"
+    OTHER = "other"
+
+
+class Browser(Known):
+    """Browser family of the client."""
+
+    CHROME = "chrome"
+    SAFARI = "safari"
+    FIREFOX = "firefox"
+    EDGE = "edge"
+    OTHER = "other"
+
+
+class System(Known):
+    """Operating system of the client; a tag of points, not a label."""
+
+    ANDROID = "android"
+    CHROME_OS = "chrome_os"
+    IOS = "ios"
+    LINUX = "linux"
+    MACOS = "macos"
+    WINDOWS = "windows"
+    OTHER = "other"
+
+
+class Network(Known):
+    """Effective connection type (Network Information API, ``effectiveType``)."""
+
+    FOUR_G = "4g"
+    THREE_G = "3g"
+    TWO_G = "2g"
+    SLOW_2G = "slow-2g"
+    OTHER = "other"
+
+
+class Region(Known):
+    """Continent of the client's country (UN M49); the country itself is a tag of points."""
+
+    AFRICA = "africa"
+    ASIA = "asia"
+    EUROPE = "europe"
+    NORTH_AMERICA = "north_america"
+    OCEANIA = "oceania"
+    SOUTH_AMERICA = "south_america"
+    OTHER = "other"
+
+
+class Client(NamedTuple):
+    """Who sent a beacon, in classes: nothing in here can tell two people apart."""
+
+    device: Device = Device.OTHER
+    browser: Browser = Browser.OTHER
+    system: System = System.OTHER
+    region: Region = Region.OTHER
+    country: str = UNKNOWN_COUNTRY
+
+
+class Cleaner(Protocol):
+    """Turns what may identify somebody into classes, before anything is written down."""
+
+    def client(self, user_agent: str | None, country: str | None = None) -> Client:
+        """The classes of a user agent and of an ISO 3166-1 country; neither is kept."""
+        ...
+
+    def route(self, path: str) -> Route:
+        """The configured template that a path matches, or ``other``; queries are dropped."""
+        ...
+
+    def fingerprint(self, text: str) -> str:
+        """Sixteen hex digits that are equal for texts that differ only in numbers, names, ids."""
+        ...
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One thing that happened.
+
+    ``id`` makes a repetition recognisable (unique per event type for two hours);
+    ``at`` is the sender's clock. The tag of the class is the event's ``type`` on the wire.
+    """
+
+    id: Name | None = None
+    at: Epoch | None = None
+
+    def cleaned(self, cleaner: Cleaner) -> Event:
+        """The event as it may be written down: classes instead of what names a person."""
+        return self
+
+    def observe(self) -> Iterable[Observation]:
+        """The numbers that this event means on its own, whatever else happened."""
+        return ()
+
+    def points(self) -> Iterable[Point]:
+        """What InfluxDB is told about it; most events say nothing until a lifecycle ends."""
+        return ()
+
+
+def event_type(event: Event | type[Event]) -> str:
+    """The ``type`` of an event, such as ``upload.completed``."""
+    return str(event.__struct_config__.tag)
+
+
+Field = float | int | bool | str
+
+
+class Point(NamedTuple):
+    """One line for InfluxDB: closed tags, open fields; the pipeline gives it its timestamp.
+
+    ``stamp`` (nanoseconds since 1970) is set only where the point completes an earlier one:
+    same measurement, same tags, same timestamp, other fields.
+    """
+
+    measurement: str
+    tags: tuple[tuple[str, str], ...]
+    fields: tuple[tuple[str, Field], ...]
+    stamp: int | None = None
+
+
+class State(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
+    """What a lifecycle remembers of one subject; it is written into the checkpoint as it is.
+
+    ``due`` is the server time (seconds since 1970) at which silence will mean something.
+    """
+
+    due: float
+
+
+class Step(NamedTuple):
+    """What became of a subject: its state from now on (None: forgotten) and the conclusions."""
+
+    state: State | None
+    conclusions: tuple[Event, ...] = ()
+
+
+class Moment(NamedTuple):
+    """When a lifecycle is asked: server time, and the timestamp of a point concluded now."""
+
+    now: float
+    stamp: int
+
+
+class Lifecycle(Protocol):
+    """Opens, is kept alive, and ends exactly once: one of its ends, or what silence means.
+
+    Pure: state in, state out. The pipeline owns the states and calls with server time.
+    """
+
+    name: str
+    state: type[State]
+
+    def subject(self, event: Event) -> str | None:
+        """The key of what ``event`` is about, or None where it is not about this lifecycle."""
+        ...
+
+    def saw(self, state: State | None, event: Event, moment: Moment) -> Step:
+        """What ``event`` does to the subject."""
+        ...
+
+    def silent(self, state: State, moment: Moment) -> Step:
+        """What it means that nothing came until ``state.due``."""
+        ...
+
+    def is_open(self, state: State) -> bool:
+        """Whether the subject still goes on, as opposed to being remembered after its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """A body of our own trackers that is not in the form of ``/v1/events``.
+
+    ``kind`` is the ``type`` of the query string where several bodies share one path; a beacon
+    without a kind takes what no other takes. ``translate(body, id, client, cleaner)`` gives the
+    events in the body; ``id`` is a fingerprint of its bytes, so a repeated body is recognised.
+    """
+
+    path: str
+    shape: Any
+    translate: Callable[[Any, str, Client, Cleaner], Iterable[Event]]
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Everything that one part of the product adds: the only thing that is registered."""
+
+    name: str
+    events: tuple[type[Event], ...]
+    conclusions: tuple[type[Event], ...]
+    lifecycles: tuple[Lifecycle, ...]
+    beacons: tuple[Beacon, ...]
+    metrics: tuple[AnyMetric, ...]

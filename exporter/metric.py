@@ -1,0 +1,132 @@
+"""What a metric is: a name, a sentence, closed labels, and how many series it can ever have.
+
+A metric is declared once, as a constant, next to the code that feeds it::
+
+    class Ended(NamedTuple):
+        outcome: Outcome
+        device: Device
+
+    ENDED = Counter("video_upload_ended_total", "Uploads over, by how they ended.", Ended)
+
+Calling the constant gives an :class:`Observation`: ``ENDED(Ended(Outcome.COMPLETED, Device.TV))``.
+Labels are enums (or :class:`Route`, whose members the settings close), so the worst case is a
+product that a test adds up. Nothing here touches prometheus_client.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar, get_type_hints
+
+Members = Mapping[type, Sequence[str]]
+"""The members of label types that settings close, such as ``{Route: ("/api/uploads", "other")}``."""
+
+
+class Route(str):
+    """A route template from the configured list, or ``other``."""
+
+    __slots__ = ()
+
+
+class EventType(str):
+    """The ``type`` of an event that a domain declares, such as ``upload.completed``."""
+
+    __slots__ = ()
+
+
+class Unlabelled(NamedTuple):
+    """The labels of a metric that has none."""
+
+
+L = TypeVar("L", bound=tuple[str, ...])
+
+
+class Observation(NamedTuple):
+    """One number for one metric under one set of labels.
+
+    ``once`` names the fact behind the number where several events may report the same fact:
+    the pipeline counts the first observation of a name and drops the others.
+    """
+
+    metric: Counter[tuple[str, ...]] | Histogram[tuple[str, ...]]
+    labels: tuple[str, ...]
+    value: float = 1.0
+    once: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric(Generic[L]):
+    """A declared family: name (Prometheus conventions, base units), one sentence, labels."""
+
+    name: str
+    help: str
+    labels: type[L] = Unlabelled  # type: ignore[assignment]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The label names, in the order in which values are given."""
+        return tuple(get_type_hints(self.labels))
+
+    def label_sets(self, members: Members) -> Iterator[tuple[str, ...]]:
+        """Every allowed combination of label values; finite by construction."""
+        return itertools.product(
+            *(_members(kind, members) for kind in get_type_hints(self.labels).values())
+        )
+
+    def _combinations(self, members: Members) -> int:
+        return math.prod(
+            len(_members(kind, members)) for kind in get_type_hints(self.labels).values()
+        )
+
+    def most_series(self, members: Members) -> int:
+        """How many series the family exposes at the most."""
+        return self._combinations(members)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counter(Metric[L]):
+    """A count that only goes up; its name ends in ``_total``."""
+
+    def __call__(
+        self, labels: L | tuple[()] = (), value: float = 1.0, *, once: str | None = None
+    ) -> Observation:
+        return Observation(self, labels, value, once)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gauge(Metric[L]):
+    """A state that goes up and down; read from its owner at scrape time, never observed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram(Metric[L]):
+    """A distribution. ``buckets`` are upper bounds, ascending, without +Inf.
+
+    Every limit that a KPI has is a bucket, so "share within the limit" is exact.
+    """
+
+    buckets: tuple[float, ...] = ()
+
+    def __call__(
+        self, labels: L | tuple[()], value: float, *, once: str | None = None
+    ) -> Observation:
+        return Observation(self, labels, value, once)  # type: ignore[arg-type]
+
+    def most_series(self, members: Members) -> int:
+        """Buckets with +Inf, the sum and the count, for each combination of labels."""
+        return self._combinations(members) * (len(self.buckets) + 3)
+
+
+AnyMetric = Counter[tuple[str, ...]] | Gauge[tuple[str, ...]] | Histogram[tuple[str, ...]]
+
+
+def _members(kind: type, members: Members) -> Sequence[str]:
+    if kind in members:
+        return members[kind]
+    if issubclass(kind, StrEnum):
+        return [member.value for member in kind]
+    raise TypeError(f"{kind.__name__} is not a closed set of label values")

@@ -1,0 +1,253 @@
+"""What the exporter measures of itself.
+
+Two kinds, told apart by where they are fed. Accounting of events comes out of the journal like
+every other number, so it survives ``kill -9`` and the law of conservation (received = accepted +
+duplicate + rejected + limited + refused) holds at every scrape. Everything else belongs to the
+process and starts from zero with it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from exporter.metric import AnyMetric, Counter, EventType, Gauge, Histogram
+
+
+class Rejection(StrEnum):
+    """Why something was refused for good: sending it again as it is cannot help."""
+
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    UNKNOWN_TYPE = "unknown_type"
+    TOO_LARGE = "too_large"
+    TOO_MANY_EVENTS = "too_many_events"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    UNAUTHORISED = "unauthorised"
+    INCOMPLETE = "incomplete"
+
+
+class Code(StrEnum):
+    """HTTP status of an answer, as far as it is a label."""
+
+    ACCEPTED = "202"
+    NO_CONTENT = "204"
+    OK = "200"
+    BAD_REQUEST = "400"
+    UNAUTHORISED = "401"
+    NOT_FOUND = "404"
+    METHOD = "405"
+    TIMEOUT = "408"
+    TOO_LARGE = "413"
+    UNSUPPORTED = "415"
+    TOO_MANY = "429"
+    UNAVAILABLE = "503"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Code:
+        return cls.OTHER
+
+
+class LifecycleName(str):
+    """The name of a lifecycle that a domain declares."""
+
+    __slots__ = ()
+
+
+class SinkName(StrEnum):
+    """Where points go."""
+
+    INFLUX = "influx"
+
+
+class SinkError(StrEnum):
+    """Why points did not arrive: the sink was away, said "later", or refused them for good."""
+
+    UNREACHABLE = "unreachable"
+    BUSY = "busy"
+    REFUSED = "refused"
+
+
+class JobName(StrEnum):
+    """What runs on a timer."""
+
+    TICK = "tick"
+    CHECKPOINT = "checkpoint"
+    DELIVER = "deliver"
+    DISK = "disk"
+
+
+class ByReason(NamedTuple):
+    reason: Rejection
+
+
+class ByType(NamedTuple):
+    type: EventType
+
+
+class ByCode(NamedTuple):
+    code: Code
+
+
+class ByLifecycle(NamedTuple):
+    lifecycle: LifecycleName
+
+
+class BySink(NamedTuple):
+    sink: SinkName
+
+
+class BySinkError(NamedTuple):
+    sink: SinkName
+    kind: SinkError
+
+
+class ByJob(NamedTuple):
+    job: JobName
+
+
+class Build(str):
+    """The one value that a build has."""
+
+    __slots__ = ()
+
+
+class BuildLabels(NamedTuple):
+    version: Build
+
+
+# -- accounting, out of the journal ----------------------------------------------------------
+RECEIVED = Counter(
+    "exporter_events_received_total",
+    "Events that reached us; the sum of accepted, duplicate, rejected, limited and refused.",
+)
+ACCEPTED = Counter(
+    "exporter_events_accepted_total", "Events counted, each once, by type.", ByType
+)
+DUPLICATE = Counter(
+    "exporter_events_duplicate_total", "Events that had been counted before and were not again."
+)
+REJECTED = Counter(
+    "exporter_events_rejected_total",
+    "Events (or whole beacons, where their events could not be told apart) refused for good.",
+    ByReason,
+)
+LIMITED = Counter(
+    "exporter_events_limited_total",
+    "Beacons answered 429 because their sender was over its rate; known here once on disk.",
+)
+REFUSED = Counter(
+    "exporter_events_refused_total",
+    "Beacons answered 503 because they could not be written down; known here once on disk.",
+)
+
+# -- of this process --------------------------------------------------------------------------
+RESPONSES = Counter("exporter_http_responses_total", "Answers, by status code.", ByCode)
+REQUEST_SECONDS = Histogram(
+    "exporter_http_request_seconds",
+    "From the head of a beacon read to its answer ready, the journal's sync included.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
+)
+APPEND_SECONDS = Histogram(
+    "exporter_journal_append_seconds",
+    "One group commit of the journal, sync included.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
+)
+APPENDED_BYTES = Counter(
+    "exporter_journal_appended_bytes_total", "Bytes of records written to the journal."
+)
+APPEND_ERRORS = Counter(
+    "exporter_journal_append_errors_total", "Group commits that failed; their beacons got 503."
+)
+JOURNAL_BYTES = Gauge("exporter_journal_bytes", "Size of the journal's files on disk.")
+JOURNAL_WRITABLE = Gauge(
+    "exporter_journal_writable",
+    "1 while beacons are taken; 0 while the disk is full or below its floor and they get 503.",
+)
+DISK_FREE = Gauge("exporter_disk_free_bytes", "Free space where the journal lives.")
+APPLY_LAG = Gauge(
+    "exporter_apply_lag_seconds", "Age of the oldest record written down but not yet counted."
+)
+REPLAYED = Gauge(
+    "exporter_replayed_records", "Records that this process counted from the journal at its start."
+)
+CHECKPOINT_SECONDS = Histogram(
+    "exporter_checkpoint_seconds",
+    "One checkpoint: counters, sessions, dedup state and outbox in one transaction.",
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
+)
+CHECKPOINT_ERRORS = Counter(
+    "exporter_checkpoint_errors_total", "Checkpoints that failed and will be tried again."
+)
+OPEN_SESSIONS = Gauge(
+    "exporter_open_sessions", "Lifecycles that go on now, such as uploads.", ByLifecycle
+)
+REMEMBERED_SESSIONS = Gauge(
+    "exporter_remembered_sessions",
+    "Lifecycles in memory: those that go on and those that ended a while ago.",
+    ByLifecycle,
+)
+REMEMBERED_IDS = Gauge(
+    "exporter_remembered_ids", "Ids in memory by which a repeated event is recognised."
+)
+OUTBOX_POINTS = Gauge("exporter_outbox_points", "Points that wait to be delivered.", BySink)
+OUTBOX_BYTES = Gauge("exporter_outbox_bytes", "Size of the points that wait.", BySink)
+SINK_LAG = Gauge(
+    "exporter_sink_lag_seconds", "Age of the oldest point that waits; 0 when none does.", BySink
+)
+SINK_CONFIGURED = Gauge(
+    "exporter_sink_configured", "1 where an address is set; points wait where none is.", BySink
+)
+DELIVERED = Counter("exporter_sink_points_total", "Points that the sink took.", BySink)
+SINK_ERRORS = Counter(
+    "exporter_sink_errors_total", "Deliveries that failed, by kind.", BySinkError
+)
+SET_ASIDE = Counter(
+    "exporter_sink_refused_points_total",
+    "Points that the sink refused for good; they are kept beside the outbox.",
+    BySink,
+)
+OUTBOX_DROPPED = Counter(
+    "exporter_outbox_dropped_points_total",
+    "Oldest points dropped because the outbox reached its limit.",
+    BySink,
+)
+DEAD_LETTERS = Gauge("exporter_dead_letters", "Refused beacons kept for a look and a replay.")
+JOB_SUCCESS = Gauge(
+    "exporter_job_last_success_timestamp_seconds", "When each timer last did its work.", ByJob
+)
+JOB_ERRORS = Counter("exporter_job_errors_total", "Runs of a timer that failed.", ByJob)
+BUILD = Gauge("exporter_build_info", "Always 1; the version is the label.", BuildLabels)
+
+ACCOUNTING: tuple[AnyMetric, ...] = (RECEIVED, ACCEPTED, DUPLICATE, REJECTED, LIMITED, REFUSED)
+PROCESS: tuple[AnyMetric, ...] = (
+    RESPONSES,
+    REQUEST_SECONDS,
+    APPEND_SECONDS,
+    APPENDED_BYTES,
+    APPEND_ERRORS,
+    JOURNAL_BYTES,
+    JOURNAL_WRITABLE,
+    DISK_FREE,
+    APPLY_LAG,
+    REPLAYED,
+    CHECKPOINT_SECONDS,
+    CHECKPOINT_ERRORS,
+    OPEN_SESSIONS,
+    REMEMBERED_SESSIONS,
+    REMEMBERED_IDS,
+    OUTBOX_POINTS,
+    OUTBOX_BYTES,
+    SINK_LAG,
+    SINK_CONFIGURED,
+    DELIVERED,
+    SINK_ERRORS,
+    SET_ASIDE,
+    OUTBOX_DROPPED,
+    DEAD_LETTERS,
+    JOB_SUCCESS,
+    JOB_ERRORS,
+    BUILD,
+)
