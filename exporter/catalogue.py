@@ -42,8 +42,7 @@ class Catalogue:
             EventType: tuple(
                 event_type(event)
                 for domain in self.domains
-                for event in (*domain.events, *domain.conclusions)
-                if event in domain.events
+                for event in (*domain.events, *domain.reports)
             ),
             LifecycleName: tuple(
                 lifecycle.name for domain in self.domains for lifecycle in domain.lifecycles

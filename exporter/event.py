@@ -108,6 +108,17 @@ class Client(NamedTuple):
     region: Region = Region.OTHER
     country: str = UNKNOWN_COUNTRY
 
+    def informed(self, other: Client) -> Client:
+        """What ``other`` knows, and what this knows where the other does not: two sides tell."""
+        known = other._asdict()
+        for name, unknown in NOBODY._asdict().items():
+            if known[name] == unknown:
+                known[name] = getattr(self, name)
+        return Client(**known)
+
+
+NOBODY: Final = Client()
+
 
 class Cleaner(Protocol):
     """Turns what may identify somebody into classes, before anything is written down."""
@@ -172,10 +183,12 @@ class Point(NamedTuple):
 class State(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """What a lifecycle remembers of one subject; it is written into the checkpoint as it is.
 
-    ``due`` is the server time (seconds since 1970) at which silence will mean something.
+    ``due`` is the server time (seconds since 1970) at which silence will mean something;
+    ``rings`` belongs to the sessions: when they will look.
     """
 
     due: float
+    rings: float = 0.0
 
 
 class Step(NamedTuple):
@@ -185,11 +198,24 @@ class Step(NamedTuple):
     conclusions: tuple[Event, ...] = ()
 
 
+class Patience(NamedTuple):
+    """How long, in seconds of server time, a lifecycle waits.
+
+    ``silence`` before a subject that says nothing is given up; ``settle`` after its end, for
+    what is still under way about it; ``remember`` after that, so that it cannot end twice.
+    """
+
+    silence: float = 1800.0
+    settle: float = 10.0
+    remember: float = 86_400.0
+
+
 class Moment(NamedTuple):
-    """When a lifecycle is asked: server time, and the timestamp of a point concluded now."""
+    """When a lifecycle is asked: server time, the timestamp of a point concluded now, patience."""
 
     now: float
     stamp: int
+    patience: Patience
 
 
 class Lifecycle(Protocol):
@@ -198,24 +224,39 @@ class Lifecycle(Protocol):
     Pure: state in, state out. The pipeline owns the states and calls with server time.
     """
 
-    name: str
-    state: type[State]
+    @property
+    def name(self) -> str:
+        """What it is called in settings and in ``exporter_open_sessions``."""
+        ...
+
+    @property
+    def state(self) -> type[State]:
+        """What it remembers of a subject."""
+        ...
 
     def subject(self, event: Event) -> str | None:
         """The key of what ``event`` is about, or None where it is not about this lifecycle."""
         ...
 
-    def saw(self, state: State | None, event: Event, moment: Moment) -> Step:
+    def saw(self, state: Any, event: Event, moment: Moment) -> Step:
         """What ``event`` does to the subject."""
         ...
 
-    def silent(self, state: State, moment: Moment) -> Step:
+    def silent(self, state: Any, moment: Moment) -> Step:
         """What it means that nothing came until ``state.due``."""
         ...
 
-    def is_open(self, state: State) -> bool:
+    def is_open(self, state: Any) -> bool:
         """Whether the subject still goes on, as opposed to being remembered after its end."""
         ...
+
+
+class Received(NamedTuple):
+    """What came with a body: a fingerprint of its bytes, its ``kind``, and who sent it."""
+
+    id: str
+    kind: str | None
+    client: Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,22 +264,27 @@ class Beacon:
     """A body of our own trackers that is not in the form of ``/v1/events``.
 
     ``kind`` is the ``type`` of the query string where several bodies share one path; a beacon
-    without a kind takes what no other takes. ``translate(body, id, client, cleaner)`` gives the
-    events in the body; ``id`` is a fingerprint of its bytes, so a repeated body is recognised.
+    without a kind takes what no other takes. ``translate(body, received, cleaner)`` gives the
+    events in the body.
     """
 
     path: str
     shape: Any
-    translate: Callable[[Any, str, Client, Cleaner], Iterable[Event]]
+    translate: Callable[[Any, Received, Cleaner], Iterable[Event]]
     kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Everything that one part of the product adds: the only thing that is registered."""
+    """Everything that one part of the product adds: the only thing that is registered.
+
+    ``events`` may be sent by anybody, through ``/v1/events``; ``reports`` are made from the
+    bodies of ``beacons``; ``conclusions`` are made by the lifecycles and are never written down.
+    """
 
     name: str
     events: tuple[type[Event], ...]
+    reports: tuple[type[Event], ...]
     conclusions: tuple[type[Event], ...]
     lifecycles: tuple[Lifecycle, ...]
     beacons: tuple[Beacon, ...]

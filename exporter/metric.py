@@ -20,10 +20,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar, get_type_hints
+from types import ModuleType
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 Members = Mapping[type, Sequence[str]]
-"""The members of label types that settings close, such as ``{Route: ("/api/uploads", "other")}``."""
+"""The members of label types that settings close: ``{Route: ("/api/uploads", "other")}``."""
 
 
 class Route(str):
@@ -52,7 +53,7 @@ class Observation(NamedTuple):
     the pipeline counts the first observation of a name and drops the others.
     """
 
-    metric: Counter[tuple[str, ...]] | Histogram[tuple[str, ...]]
+    metric: Counter[Any] | Histogram[Any]
     labels: tuple[str, ...]
     value: float = 1.0
     once: str | None = None
@@ -64,7 +65,7 @@ class Metric(Generic[L]):
 
     name: str
     help: str
-    labels: type[L] = Unlabelled  # type: ignore[assignment]
+    labels: type[L]
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -94,7 +95,8 @@ class Counter(Metric[L]):
     def __call__(
         self, labels: L | tuple[()] = (), value: float = 1.0, *, once: str | None = None
     ) -> Observation:
-        return Observation(self, labels, value, once)  # type: ignore[arg-type]
+        """One observation."""
+        return Observation(self, labels, value, once)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +116,22 @@ class Histogram(Metric[L]):
     def __call__(
         self, labels: L | tuple[()], value: float, *, once: str | None = None
     ) -> Observation:
-        return Observation(self, labels, value, once)  # type: ignore[arg-type]
+        """One observation."""
+        return Observation(self, labels, value, once)
 
     def most_series(self, members: Members) -> int:
         """Buckets with +Inf, the sum and the count, for each combination of labels."""
         return self._combinations(members) * (len(self.buckets) + 3)
 
 
-AnyMetric = Counter[tuple[str, ...]] | Gauge[tuple[str, ...]] | Histogram[tuple[str, ...]]
+AnyMetric = Counter[Any] | Gauge[Any] | Histogram[Any]
+
+
+def declared(module: ModuleType) -> tuple[AnyMetric, ...]:
+    """The metrics that a module declares, in order: one cannot be declared and forgotten."""
+    return tuple(
+        value for value in vars(module).values() if isinstance(value, Counter | Gauge | Histogram)
+    )
 
 
 def _members(kind: type, members: Members) -> Sequence[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from exporter.metric import AnyMetric, Counter, EventType, Gauge, Histogram
+from exporter.metric import AnyMetric, Counter, EventType, Gauge, Histogram, Unlabelled
 
 
 class Rejection(StrEnum):
@@ -122,12 +122,13 @@ class BuildLabels(NamedTuple):
 RECEIVED = Counter(
     "exporter_events_received_total",
     "Events that reached us; the sum of accepted, duplicate, rejected, limited and refused.",
+    Unlabelled,
 )
-ACCEPTED = Counter(
-    "exporter_events_accepted_total", "Events counted, each once, by type.", ByType
-)
+ACCEPTED = Counter("exporter_events_accepted_total", "Events counted, each once, by type.", ByType)
 DUPLICATE = Counter(
-    "exporter_events_duplicate_total", "Events that had been counted before and were not again."
+    "exporter_events_duplicate_total",
+    "Events that had been counted before and were not again.",
+    Unlabelled,
 )
 REJECTED = Counter(
     "exporter_events_rejected_total",
@@ -137,10 +138,12 @@ REJECTED = Counter(
 LIMITED = Counter(
     "exporter_events_limited_total",
     "Beacons answered 429 because their sender was over its rate; known here once on disk.",
+    Unlabelled,
 )
 REFUSED = Counter(
     "exporter_events_refused_total",
     "Beacons answered 503 because they could not be written down; known here once on disk.",
+    Unlabelled,
 )
 
 # -- of this process --------------------------------------------------------------------------
@@ -148,38 +151,55 @@ RESPONSES = Counter("exporter_http_responses_total", "Answers, by status code.",
 REQUEST_SECONDS = Histogram(
     "exporter_http_request_seconds",
     "From the head of a beacon read to its answer ready, the journal's sync included.",
+    Unlabelled,
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
 )
 APPEND_SECONDS = Histogram(
     "exporter_journal_append_seconds",
     "One group commit of the journal, sync included.",
+    Unlabelled,
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
 )
 APPENDED_BYTES = Counter(
-    "exporter_journal_appended_bytes_total", "Bytes of records written to the journal."
+    "exporter_journal_appended_bytes_total", "Bytes of records written to the journal.", Unlabelled
 )
 APPEND_ERRORS = Counter(
-    "exporter_journal_append_errors_total", "Group commits that failed; their beacons got 503."
+    "exporter_journal_append_errors_total",
+    "Group commits that failed; their beacons got 503.",
+    Unlabelled,
 )
-JOURNAL_BYTES = Gauge("exporter_journal_bytes", "Size of the journal's files on disk.")
+JOURNAL_BYTES = Gauge("exporter_journal_bytes", "Size of the journal's files on disk.", Unlabelled)
 JOURNAL_WRITABLE = Gauge(
     "exporter_journal_writable",
     "1 while beacons are taken; 0 while the disk is full or below its floor and they get 503.",
+    Unlabelled,
 )
-DISK_FREE = Gauge("exporter_disk_free_bytes", "Free space where the journal lives.")
+DISK_FREE = Gauge("exporter_disk_free_bytes", "Free space where the journal lives.", Unlabelled)
 APPLY_LAG = Gauge(
-    "exporter_apply_lag_seconds", "Age of the oldest record written down but not yet counted."
+    "exporter_apply_lag_seconds",
+    "Age of the oldest record written down but not yet counted.",
+    Unlabelled,
+)
+APPLY_ERRORS = Counter(
+    "exporter_apply_errors_total",
+    "Records that the code could not count; a defect: each is logged with its cause.",
+    Unlabelled,
 )
 REPLAYED = Gauge(
-    "exporter_replayed_records", "Records that this process counted from the journal at its start."
+    "exporter_replayed_records",
+    "Records that this process counted from the journal at its start.",
+    Unlabelled,
 )
 CHECKPOINT_SECONDS = Histogram(
     "exporter_checkpoint_seconds",
     "One checkpoint: counters, sessions, dedup state and outbox in one transaction.",
+    Unlabelled,
     buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
 )
 CHECKPOINT_ERRORS = Counter(
-    "exporter_checkpoint_errors_total", "Checkpoints that failed and will be tried again."
+    "exporter_checkpoint_errors_total",
+    "Checkpoints that failed and will be tried again.",
+    Unlabelled,
 )
 OPEN_SESSIONS = Gauge(
     "exporter_open_sessions", "Lifecycles that go on now, such as uploads.", ByLifecycle
@@ -190,7 +210,7 @@ REMEMBERED_SESSIONS = Gauge(
     ByLifecycle,
 )
 REMEMBERED_IDS = Gauge(
-    "exporter_remembered_ids", "Ids in memory by which a repeated event is recognised."
+    "exporter_remembered_ids", "Ids in memory by which a repeated event is recognised.", Unlabelled
 )
 OUTBOX_POINTS = Gauge("exporter_outbox_points", "Points that wait to be delivered.", BySink)
 OUTBOX_BYTES = Gauge("exporter_outbox_bytes", "Size of the points that wait.", BySink)
@@ -201,9 +221,7 @@ SINK_CONFIGURED = Gauge(
     "exporter_sink_configured", "1 where an address is set; points wait where none is.", BySink
 )
 DELIVERED = Counter("exporter_sink_points_total", "Points that the sink took.", BySink)
-SINK_ERRORS = Counter(
-    "exporter_sink_errors_total", "Deliveries that failed, by kind.", BySinkError
-)
+SINK_ERRORS = Counter("exporter_sink_errors_total", "Deliveries that failed, by kind.", BySinkError)
 SET_ASIDE = Counter(
     "exporter_sink_refused_points_total",
     "Points that the sink refused for good; they are kept beside the outbox.",
@@ -214,7 +232,9 @@ OUTBOX_DROPPED = Counter(
     "Oldest points dropped because the outbox reached its limit.",
     BySink,
 )
-DEAD_LETTERS = Gauge("exporter_dead_letters", "Refused beacons kept for a look and a replay.")
+DEAD_LETTERS = Gauge(
+    "exporter_dead_letters", "Refused beacons kept for a look and a replay.", Unlabelled
+)
 JOB_SUCCESS = Gauge(
     "exporter_job_last_success_timestamp_seconds", "When each timer last did its work.", ByJob
 )
@@ -232,6 +252,7 @@ PROCESS: tuple[AnyMetric, ...] = (
     JOURNAL_WRITABLE,
     DISK_FREE,
     APPLY_LAG,
+    APPLY_ERRORS,
     REPLAYED,
     CHECKPOINT_SECONDS,
     CHECKPOINT_ERRORS,

@@ -20,7 +20,7 @@ from exporter.events.upload.classes import (
     SizeClass,
     Source,
 )
-from exporter.metric import Counter, Histogram, Route
+from exporter.metric import Counter, Histogram, Route, Unlabelled
 
 MB = 1e6
 
@@ -126,6 +126,7 @@ class OfOperation(NamedTuple):
 STARTED = Counter(
     "video_upload_started_total",
     "Uploads that started (attempts); minus those that ended, the uploads that go on now.",
+    Unlabelled,
 )
 ENDED = Counter(
     "video_upload_ended_total",
@@ -150,10 +151,12 @@ ENDED_BY_REGION = Counter(
 ABANDON_HINTS = Counter(
     "video_upload_abandon_hints_total",
     "Uploads that the page believed abandoned (its own 2-minute rule); a hint, never an end.",
+    Unlabelled,
 )
 RECOVERED_LATE = Counter(
     "video_upload_recovered_after_end_total",
     "Uploads that completed after they had been counted abandoned or failed; never subtracted.",
+    Unlabelled,
 )
 REPORTS = Counter(
     "video_upload_reports_total",
@@ -230,7 +233,7 @@ RATING = Histogram(
 )
 CPU = Histogram(
     "video_upload_cpu_increase_ratio",
-    "Mean CPU share of the client during an upload minus its first reading; a decrease counts as 0.",
+    "Mean CPU share of the client during an upload minus its first reading; a decrease is 0.",
     OnDevice,
     (0.1, 0.3, 0.6),
 )
@@ -243,10 +246,12 @@ MEMORY = Histogram(
 CLAMPED = Counter(
     "video_upload_clamped_total",
     "Times reported by clients that were absurd (negative, or over a day) and were not used.",
+    Unlabelled,
 )
 GENERIC = Counter(
     "video_generic_events_total",
     "Analytics events of a type that no domain knows; kept, not interpreted.",
+    Unlabelled,
 )
 
 API_CALLS = Counter(
@@ -279,12 +284,15 @@ STORAGE_DURATION = Histogram(
 STORED_FILES = Counter(
     "video_storage_stored_files_total",
     "Files whose original and stored size were reported.",
+    Unlabelled,
 )
 ORIGINAL_BYTES = Counter(
     "video_storage_original_bytes_total",
     "Sizes of the files of video_storage_stored_files_total as they were uploaded.",
+    Unlabelled,
 )
 STORED_BYTES = Counter(
     "video_storage_stored_bytes_total",
     "Sizes of the files of video_storage_stored_files_total as they are stored.",
+    Unlabelled,
 )

@@ -1,0 +1,94 @@
+"""``python -m exporter serve | check | metrics``: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from typing import Any, Final
+
+import uvloop
+from pydantic import ValidationError
+
+from exporter.app import Application, TooOldError
+from exporter.catalogue import Catalogue, OverBudgetError
+from exporter.check import check
+from exporter.checkpoint import StateInUseError, UnreadableStateError
+from exporter.events import DOMAINS
+from exporter.record import UnreadableJournalError
+from exporter.settings import Settings
+
+USAGE: Final = 2
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: when, how bad, what, and the fields that came with it."""
+
+    _plain = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        said: dict[str, Any] = {
+            "at": f"{at}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        said |= {key: value for key, value in vars(record).items() if key not in self._plain}
+        if record.exc_info:
+            said["exception"] = self.formatException(record.exc_info)
+        return json.dumps(said, default=str)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 1 found wanting, 2 cannot even start."""
+    parser = argparse.ArgumentParser(prog="python -m exporter", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="take beacons until SIGTERM")
+    commands.add_parser("check", help="print the effective settings and probe what they point to")
+    commands.add_parser("metrics", help="print docs/metrics.md")
+    command = parser.parse_args(arguments).command
+    if command == "metrics":
+        sys.stdout.write(Catalogue(DOMAINS).render())
+        return 0
+    try:
+        settings = Settings()
+        _log_to_stderr(settings.log_level)
+        if command == "check":
+            return uvloop.run(check(settings))
+        uvloop.run(_serve(settings))
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            name = "__".join(str(part).upper() for part in each["loc"])
+            sys.stderr.write(f"EXPORTER_{name}: {each['msg']}\n")
+        return USAGE
+    except _CANNOT_START as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
+    return 0
+
+
+_CANNOT_START: Final = (
+    OSError,
+    OverBudgetError,
+    StateInUseError,
+    TooOldError,
+    UnreadableJournalError,
+    UnreadableStateError,
+)
+
+
+async def _serve(settings: Settings) -> None:
+    await Application(settings).serve()
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,262 @@
+"""The only place where the parts meet.
+
+Start, top-down: lock the directory, open journal and state, count what the journal holds behind
+the checkpoint, then listen. Stop, bottom-up: stop listening, answer what runs, write and count
+what is queued, save, let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from exporter import __version__, checkpoint, telemetry
+from exporter.catalogue import Catalogue
+from exporter.clock import Clock
+from exporter.connections import Site
+from exporter.dedup import Dedup
+from exporter.delivery import Delivery
+from exporter.engine import Engine
+from exporter.event import Patience
+from exporter.events import DOMAINS
+from exporter.formats import formats
+from exporter.formats.native import Native
+from exporter.health import Health
+from exporter.jobs import Job, Jobs
+from exporter.journal import Journal
+from exporter.metric import Gauge
+from exporter.pipeline import Pipeline
+from exporter.privacy import Privacy
+from exporter.receiver import Receiver
+from exporter.record import Codec
+from exporter.sessions import Sessions
+from exporter.settings import Settings
+from exporter.sinks.influx import InfluxSink, line
+from exporter.sinks.prometheus import Exposition, Values
+from exporter.store import Store
+from exporter.telemetry import BySink, JobName, SinkName
+
+log = logging.getLogger(__name__)
+
+LEAST_AIOHTTP = (3, 14, 4)
+"""Older ones have holes that this port would have too (docs/adr/0008)."""
+
+
+class TooOldError(Exception):
+    """A dependency is older than is safe."""
+
+
+class Application:
+    """One instance of the exporter, from its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        _check_aiohttp()
+        self._settings = settings
+        catalogue = Catalogue(DOMAINS, settings.privacy.routes)
+        catalogue.check(settings.series_budget)
+        directory = settings.journal.directory
+        self._lock = checkpoint.lock(directory)
+        codec = Codec([e for domain in DOMAINS for e in (*domain.events, *domain.reports)])
+        self.state = checkpoint.StateFile(
+            directory / "state.db", most_outbox_bytes=settings.journal.outbox_bytes
+        )
+        process = Store(telemetry.PROCESS, catalogue.members)
+        self.engine = Engine(
+            journal=Journal(directory / "journal.db", codec),
+            state=self.state,
+            pipeline=_pipeline(settings, catalogue),
+            process=process,
+            clock=Clock(),
+            line=line,
+        )
+        self._jobs = Jobs(self._timetable(), process=process, clock=self.engine.clock)
+        self._disk_free = 0
+        self._catalogue = catalogue
+
+    def _timetable(self) -> tuple[Job, ...]:
+        return (
+            Job(JobName.TICK, 1.0, self._tick),
+            Job(JobName.CHECKPOINT, self._settings.journal.checkpoint_seconds, self._checkpoint),
+            Job(JobName.DELIVER, self._settings.influx.every_seconds, self._deliver),
+            Job(JobName.DISK, 1.0, self._watch_disk),
+        )
+
+    async def _tick(self) -> None:
+        self.engine.tick()
+
+    async def _checkpoint(self) -> None:
+        began = time.perf_counter()
+        await self.engine.checkpoint()
+        seconds = time.perf_counter() - began
+        self.engine.process.add(telemetry.CHECKPOINT_SECONDS((), seconds))
+
+    async def _deliver(self) -> None:
+        await self._delivery.run()
+
+    async def _watch_disk(self) -> None:
+        settings = self._settings.journal
+        self._disk_free = self.engine.watch_disk(settings.directory, settings.floor_bytes)
+
+    async def start(self) -> None:
+        """Recover, then listen; the ports are in ``public_port`` and ``operations_port``."""
+        settings, engine = self._settings, self.engine
+        engine.recover()
+        engine.start()
+        self._delivery = Delivery(engine=engine, state=self.state, sink=_sink(settings))
+        exposition = Exposition((engine.pipeline.store, engine.process), self._gauges())
+        self._health = Health(engine=engine, exposition=exposition, delivery=self._delivery)
+        await self._watch_disk()
+        operations = await _listen(
+            self._health.application(), settings.operations.host, settings.operations.port
+        )
+        cleaner = Privacy(settings.privacy.routes)
+        # The first user agent loads the patterns of all, which takes a fifth of a second.
+        cleaner.client("Mozilla/5.0")
+        receiver = Receiver(
+            engine=engine,
+            formats=formats(DOMAINS, cleaner),
+            schema=Native(DOMAINS, cleaner).schema(),
+            settings=settings.receiver,
+        )
+        public = await _listen(
+            receiver.application(),
+            settings.receiver.host,
+            settings.receiver.port,
+            head_seconds=settings.receiver.read_timeout_seconds,
+            keepalive_timeout=settings.receiver.keepalive_seconds,
+        )
+        self._runners = (public[0], operations[0])
+        self.public_port, self.operations_port = public[1], operations[1]
+        self._jobs.start()
+        # What lives now lives for ever; a collection need not look at it again.
+        gc.collect()
+        gc.freeze()
+        log.info(
+            "taking beacons",
+            extra={
+                "version": __version__,
+                "public": f"{settings.receiver.host}:{self.public_port}",
+                "operations": f"{settings.operations.host}:{self.operations_port}",
+                "replayed": engine.replayed,
+            },
+        )
+
+    async def stop(self) -> None:
+        """Lose nothing on the way out."""
+        self._health.stopping = True
+        for runner in self._runners:
+            await runner.cleanup()
+        self._jobs.stop()
+        await self.engine.close()
+        await self._delivery.close()
+        os.close(self._lock)
+        log.info("stopped")
+
+    async def serve(self) -> None:
+        """Run until SIGTERM or SIGINT."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        await self.start()
+        await stopped.wait()
+        await self.stop()
+
+    def _gauges(self) -> Mapping[Gauge[Any], Values]:
+        engine, jobs = self.engine, self._jobs
+        sink = BySink(SinkName.INFLUX)
+
+        def sessions(*, going_on: bool) -> Values:
+            return lambda: [
+                ((name,), float(still if going_on else remembered))
+                for name, still, remembered in engine.pipeline.sessions.counts()
+            ]
+
+        def lag() -> Iterable[tuple[tuple[str, ...], float]]:
+            oldest = engine.backlog.oldest
+            yield sink, 0.0 if oldest is None else max(0.0, engine.clock.now() - oldest)
+
+        return {
+            telemetry.JOURNAL_BYTES: _one(engine.journal.size),
+            telemetry.JOURNAL_WRITABLE: _one(lambda: engine.writable),
+            telemetry.DISK_FREE: _one(lambda: self._disk_free),
+            telemetry.APPLY_LAG: _one(lambda: engine.lag),
+            telemetry.REPLAYED: _one(lambda: engine.replayed),
+            telemetry.OPEN_SESSIONS: sessions(going_on=True),
+            telemetry.REMEMBERED_SESSIONS: sessions(going_on=False),
+            telemetry.REMEMBERED_IDS: _one(lambda: len(engine.pipeline.dedup)),
+            telemetry.OUTBOX_POINTS: lambda: [(sink, engine.backlog.points)],
+            telemetry.OUTBOX_BYTES: lambda: [(sink, engine.backlog.bytes)],
+            telemetry.SINK_LAG: lag,
+            telemetry.SINK_CONFIGURED: lambda: [(sink, self._delivery.configured)],
+            telemetry.DEAD_LETTERS: _one(lambda: engine.dead_letters),
+            telemetry.JOB_SUCCESS: lambda: [
+                ((name.value,), jobs.succeeded.get(name, 0.0)) for name in JobName
+            ],
+            telemetry.BUILD: lambda: [((__version__,), 1.0)],
+        }
+
+
+def _one(read: Any) -> Values:
+    return lambda: [((), read())]
+
+
+def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
+    waits = settings.sessions
+    lifecycles = [lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles]
+    patience = {
+        each.name: Patience(
+            waits.silence_seconds.get(each.name, Patience().silence),
+            waits.settle_seconds,
+            waits.remember_seconds,
+        )
+        for each in lifecycles
+    }
+    return Pipeline(
+        store=Store(catalogue.durable, catalogue.members),
+        dedup=Dedup(settings.dedup.window_seconds),
+        sessions=Sessions(lifecycles, patience),
+    )
+
+
+def _sink(settings: Settings) -> InfluxSink | None:
+    influx = settings.influx
+    if not influx.url:
+        return None
+    return InfluxSink(
+        url=influx.url,
+        token=influx.secret(),
+        org=influx.org,
+        bucket=influx.bucket,
+        timeout_seconds=influx.timeout_seconds,
+    )
+
+
+async def _listen(
+    app: web.Application, host: str, port: int, *, head_seconds: float = 10.0, **options: Any
+) -> tuple[web.AppRunner, int]:
+    runner = web.AppRunner(
+        app, access_log=None, auto_decompress=False, shutdown_timeout=5.0, **options
+    )
+    await runner.setup()
+    site = Site(runner, host, port, head_seconds=head_seconds)
+    await site.start()
+    return runner, site.port
+
+
+def _check_aiohttp() -> None:
+    version = tuple(int(part) for part in aiohttp.__version__.split(".")[:3])
+    if version < LEAST_AIOHTTP:
+        raise TooOldError(
+            f"aiohttp {aiohttp.__version__} is older than "
+            f"{'.'.join(map(str, LEAST_AIOHTTP))}, which is the first that is safe here"
+        )

@@ -1,0 +1,109 @@
+"""``python -m exporter check``: the effective settings, secrets starred, and what they point to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+import aiohttp
+from pydantic import BaseModel, SecretStr
+
+from exporter.catalogue import Catalogue, OverBudgetError
+from exporter.events import DOMAINS
+from exporter.settings import Settings
+
+
+async def check(settings: Settings) -> int:
+    """Print the settings and one line for each probe; 1 if any of them found a fault."""
+    for name, value in effective(settings):
+        sys.stdout.write(f"{name}={value}\n")
+    findings = [
+        *_catalogue(settings),
+        *_directory(settings),
+        *_ports(settings),
+        *[each async for each in _influx(settings)],
+    ]
+    for fault, text in findings:
+        sys.stdout.write(f"{'FAULT' if fault else 'ok   '} {text}\n")
+    return int(any(fault for fault, _ in findings))
+
+
+def effective(settings: BaseModel, prefix: str = "EXPORTER") -> Iterator[tuple[str, str]]:
+    """Every knob by the name of its environment variable, with its value."""
+    separator = "_" if prefix == "EXPORTER" else "__"
+    for field in type(settings).model_fields:
+        value = getattr(settings, field)
+        name = f"{prefix}{separator}{field.upper()}"
+        if isinstance(value, BaseModel):
+            yield from effective(value, name)
+        else:
+            yield name, _shown(value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ",".join(_shown(each) for each in value)
+    return "" if value is None else str(value)
+
+
+Finding = tuple[bool, str]
+
+
+def _catalogue(settings: Settings) -> Iterable[Finding]:
+    catalogue = Catalogue(DOMAINS, settings.privacy.routes)
+    try:
+        catalogue.check(settings.series_budget)
+    except OverBudgetError as error:
+        yield True, f"series: {error}"
+    else:
+        most = catalogue.most_series()
+        yield False, f"series: at most {most} of {settings.series_budget}"
+
+
+def _directory(settings: Settings) -> Iterable[Finding]:
+    directory = settings.journal.directory
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
+        yield True, f"journal: {existing} is not writable"
+    elif free < settings.journal.floor_bytes:
+        yield True, f"journal: {free} bytes free on {existing}, below the floor"
+    else:
+        yield False, f"journal: {directory} ({free // 2**20} MiB free)"
+
+
+def _ports(settings: Settings) -> Iterable[Finding]:
+    for name, part in (("receiver", settings.receiver), ("operations", settings.operations)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((part.host, part.port))
+            except OSError as error:
+                yield True, f"{name}: {part.host}:{part.port}: {error.strerror}"
+            else:
+                yield False, f"{name}: {part.host}:{part.port} is free"
+
+
+async def _influx(settings: Settings) -> AsyncIterator[Finding]:
+    influx = settings.influx
+    if not influx.url:
+        yield False, "influx: not configured; points wait in the outbox"
+        return
+    try:
+        influx.secret()
+    except OSError as error:
+        yield True, f"influx: {influx.token_file}: {error.strerror}"
+    timeout = aiohttp.ClientTimeout(total=influx.timeout_seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(influx.url.rstrip("/") + "/ping") as answer,
+        ):
+            yield answer.status >= 500, f"influx: {influx.url} answers {answer.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        yield True, f"influx: {influx.url}: {type(error).__name__}"

@@ -1,0 +1,287 @@
+"""The state file: everything that counting needs, as of one position of the journal.
+
+One transaction holds position, counters, sessions, dedup ids, the outbox and the dead letters, so
+a crash leaves either the whole checkpoint or the one before; replaying the journal from its
+position gives the same numbers again. Only what changed is written.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from exporter.record import Refusal
+
+
+class StateInUseError(Exception):
+    """Another process uses the state directory; the message names it."""
+
+
+class UnreadableStateError(Exception):
+    """The state file was written by a newer release."""
+
+
+class Parcel(NamedTuple):
+    """The oldest lines of the outbox; ``last`` is the number of the last row they come from."""
+
+    last: int
+    lines: tuple[str, ...]
+
+
+class Backlog(NamedTuple):
+    """What waits in the outbox."""
+
+    points: int
+    bytes: int
+    oldest: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What changed since the last checkpoint, and the position up to which it is counted."""
+
+    position: int
+    now: float
+    stamps: int
+    generation: int
+    turned: float
+    counters: Mapping[str, bytes] = field(default_factory=dict)
+    sessions: Sequence[tuple[str, str, bytes | None]] = ()
+    ids: Mapping[int, bytes] = field(default_factory=dict)
+    refusals: Sequence[tuple[float, Refusal]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """Everything that a state file holds."""
+
+    position: int
+    now: float
+    stamps: int
+    generation: int
+    turned: float
+    counters: Mapping[str, bytes]
+    sessions: Sequence[tuple[str, str, bytes]]
+    ids: Sequence[tuple[int, bytes]]
+
+
+PARCEL_POINTS: Final = 5000
+"""Points in one row of the outbox, and in one delivery, at the most."""
+
+MOST_DEAD_LETTERS: Final = 10_000
+
+_SCHEMA_1: Final = (
+    "CREATE TABLE mark (position INTEGER, now REAL, stamps INTEGER, generation INTEGER, "
+    "turned REAL)",
+    "INSERT INTO mark VALUES (0, 0.0, 0, 0, 0.0)",
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE session (lifecycle TEXT, subject TEXT, body BLOB NOT NULL, "
+    "PRIMARY KEY (lifecycle, subject)) WITHOUT ROWID",
+    "CREATE TABLE seen (number INTEGER PRIMARY KEY, generation INTEGER NOT NULL, "
+    "ids BLOB NOT NULL)",
+    "CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, "
+    "points INTEGER NOT NULL, bytes INTEGER NOT NULL, lines TEXT NOT NULL)",
+    "CREATE TABLE set_aside (number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, "
+    "reason TEXT NOT NULL, line TEXT NOT NULL)",
+    "CREATE INDEX waiting ON outbox (points, bytes, at)",
+    "CREATE TABLE dead_letter (number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, "
+    "reason TEXT NOT NULL, path TEXT NOT NULL, sample TEXT NOT NULL)",
+)
+
+UPGRADES: Final[tuple[tuple[str, ...], ...]] = (_SCHEMA_1,)
+"""What makes schema n+1 out of schema n; an empty file has schema 0."""
+
+
+class StateFile:
+    """The state of one instance; used by one thread at a time."""
+
+    def __init__(self, path: Path, *, most_outbox_bytes: int) -> None:
+        self._path = path
+        self._most_outbox_bytes = most_outbox_bytes
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        upgrade(self._db, path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def load(self) -> Saved:
+        """The last checkpoint; of an empty state, position 0 and nothing else."""
+        position, now, stamps, generation, turned = self._db.execute(
+            "SELECT * FROM mark"
+        ).fetchone()
+        return Saved(
+            position=position,
+            now=now,
+            stamps=stamps,
+            generation=generation,
+            turned=turned,
+            counters=dict(self._db.execute("SELECT name, body FROM counter")),
+            sessions=self._db.execute("SELECT lifecycle, subject, body FROM session").fetchall(),
+            ids=self._db.execute("SELECT generation, ids FROM seen").fetchall(),
+        )
+
+    def save(self, snapshot: Snapshot, lines: Sequence[str]) -> int:
+        """Write a checkpoint, and ``lines`` into the outbox.
+
+        Returns how many points the outbox had to drop for its limit.
+        """
+        return _transaction(self._db, lambda: self._save(snapshot, lines))
+
+    def _save(self, snapshot: Snapshot, lines: Sequence[str]) -> int:
+        db = self._db
+        db.execute(
+            "UPDATE mark SET position = ?, now = ?, stamps = ?, generation = ?, turned = ?",
+            (
+                snapshot.position,
+                snapshot.now,
+                snapshot.stamps,
+                snapshot.generation,
+                snapshot.turned,
+            ),
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO counter VALUES (?, ?)", list(snapshot.counters.items())
+        )
+        db.executemany(
+            "DELETE FROM session WHERE lifecycle = ? AND subject = ?",
+            [(name, subject) for name, subject, body in snapshot.sessions if body is None],
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO session VALUES (?, ?, ?)",
+            [each for each in snapshot.sessions if each[2] is not None],
+        )
+        db.executemany(
+            "INSERT INTO seen (generation, ids) VALUES (?, ?)", list(snapshot.ids.items())
+        )
+        db.execute("DELETE FROM seen WHERE generation < ?", (snapshot.generation - 1,))
+        self._bury(snapshot.refusals)
+        return self._post(lines, snapshot.now)
+
+    def _bury(self, refusals: Sequence[tuple[float, Refusal]]) -> None:
+        if refusals:
+            self._db.executemany(
+                "INSERT INTO dead_letter (at, reason, path, sample) VALUES (?, ?, ?, ?)",
+                [(at, each.reason.value, each.path, each.sample) for at, each in refusals],
+            )
+            self._db.execute(
+                "DELETE FROM dead_letter WHERE number <= (SELECT max(number) FROM dead_letter) - ?",
+                (MOST_DEAD_LETTERS,),
+            )
+
+    def _post(self, lines: Sequence[str], now: float) -> int:
+        for start in range(0, len(lines), PARCEL_POINTS):
+            some = lines[start : start + PARCEL_POINTS]
+            text = "\n".join(some)
+            self._db.execute(
+                "INSERT INTO outbox (at, points, bytes, lines) VALUES (?, ?, ?, ?)",
+                (now, len(some), len(text), text),
+            )
+        dropped = 0
+        points, size, _ = self.backlog() if lines else Backlog(0, 0, None)
+        while size > self._most_outbox_bytes:
+            number, some_points, some_bytes = self._db.execute(
+                "SELECT number, points, bytes FROM outbox ORDER BY number LIMIT 1"
+            ).fetchone()
+            self._db.execute("DELETE FROM outbox WHERE number = ?", (number,))
+            dropped += some_points
+            points -= some_points
+            size -= some_bytes
+        return dropped
+
+    def backlog(self) -> Backlog:
+        """How much waits in the outbox, and since when."""
+        return Backlog(
+            *self._db.execute(
+                "SELECT coalesce(sum(points), 0), coalesce(sum(bytes), 0), min(at) FROM outbox"
+            ).fetchone()
+        )
+
+    def dead_letters(self) -> int:
+        """How many refused beacons are kept."""
+        (count,) = self._db.execute("SELECT count(*) FROM dead_letter").fetchone()
+        return int(count)
+
+    def next_parcel(self) -> Parcel | None:
+        """The oldest lines that wait."""
+        last, lines = 0, list[str]()
+        for number, points, text in self._db.execute(
+            "SELECT number, points, lines FROM outbox ORDER BY number"
+        ):
+            if lines and len(lines) + points > PARCEL_POINTS:
+                break
+            last = number
+            lines += text.split("\n")
+        return Parcel(last, tuple(lines)) if lines else None
+
+    def delivered(self, last: int, refused: Sequence[tuple[str, str]], now: float) -> None:
+        """Take a parcel out of the outbox; lines that the sink refused, with why, are set aside."""
+
+        def done() -> None:
+            self._db.execute("DELETE FROM outbox WHERE number <= ?", (last,))
+            self._db.executemany(
+                "INSERT INTO set_aside (at, reason, line) VALUES (?, ?, ?)",
+                [(now, reason, line) for line, reason in refused],
+            )
+
+        _transaction(self._db, done)
+
+
+T = TypeVar("T")
+
+
+def _transaction(db: sqlite3.Connection, work: Callable[[], T]) -> T:
+    """All of ``work`` or nothing of it."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        result = work()
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return result
+
+
+def upgrade(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a state file to today's schema, in one transaction."""
+    (schema,) = db.execute("PRAGMA user_version").fetchone()
+    if schema > len(UPGRADES):
+        raise UnreadableStateError(
+            f"{path} has schema {schema} and this release knows {len(UPGRADES)}: "
+            "start the newer release"
+        )
+
+    def apply() -> None:
+        for statements in UPGRADES[schema:]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version={len(UPGRADES)}")
+
+    _transaction(db, apply)
+
+
+def lock(directory: Path) -> int:
+    """Hold the state directory for this process; returns the descriptor that holds it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "lock"
+    held = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(held, 32).decode(errors="replace").strip() or "unknown"
+        os.close(held)
+        raise StateInUseError(
+            f"{directory} is in use by process {holder}; one instance needs a directory of its own "
+            "(EXPORTER_JOURNAL__DIRECTORY)"
+        ) from None
+    os.ftruncate(held, 0)
+    os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
+    return held

@@ -1,0 +1,274 @@
+"""From an accepted beacon to its effects: written down, acknowledged, counted, checkpointed.
+
+The loop's thread owns the pipeline. The journal's thread writes entries and the state thread
+writes checkpoints; both hand their results back to the loop. What a crash interrupts is counted
+again from the journal, to the same numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from exporter import telemetry
+from exporter.checkpoint import Backlog, Snapshot, StateFile
+from exporter.clock import Clock
+from exporter.event import Event, Point
+from exporter.journal import Commit, Journal
+from exporter.pipeline import Pipeline
+from exporter.record import Entry, Refusal
+from exporter.store import Store
+from exporter.telemetry import Rejection
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+REPLAY_STRETCH: Final = 50_000
+"""Entries that are replayed between two checkpoints, so that memory stays bounded."""
+
+MOST_SAMPLES: Final = 50
+"""Refused beacons of which a sample is kept, between two commits; the others are counted."""
+
+
+class NotWrittenError(Exception):
+    """The journal could not write; nothing was acknowledged and nothing is counted."""
+
+
+class Engine:
+    """Owns the journal, the state and the pipeline of one instance."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        state: StateFile,
+        pipeline: Pipeline,
+        process: Store,
+        clock: Clock,
+        line: Callable[[Point], str],
+    ) -> None:
+        self.pipeline = pipeline
+        self.process = process
+        self.journal = journal
+        self.clock = clock
+        self.replayed = 0
+        self.applied = 0
+        self.backlog = Backlog(0, 0, None)
+        self.dead_letters = 0
+        self.room = True
+        """Whether the disk is above its floor."""
+        self.failing = False
+        """Whether the last commit failed."""
+        self._state = state
+        self._line = line
+        self._state_thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._waiting: deque[tuple[float, asyncio.Future[None] | None]] = deque()
+        self._turned_away = _TurnedAway()
+        self._unsaved: tuple[Snapshot, Sequence[Point]] | None = None
+        self._saved = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def recover(self) -> None:
+        """Take over the last checkpoint and count what the journal holds behind it."""
+        saved = self._state.load()
+        pipeline = self.pipeline
+        gone = pipeline.store.restore(saved.counters)
+        if gone:
+            log.warning("saved series that no longer exist were left out", extra={"series": gone})
+        pipeline.sessions.restore(saved.sessions)
+        pipeline.dedup.restore(saved.generation, saved.turned, saved.ids)
+        pipeline.now, pipeline.stamps = saved.now, saved.stamps
+        self.applied = self._saved = saved.position
+        self.journal.continue_after(saved.position)
+        for position, entry in self.journal.read(saved.position):
+            self._apply(entry)
+            self.applied = position
+            self.replayed += 1
+            if self.replayed % REPLAY_STRETCH == 0:
+                self._save(*self._snapshot())
+        self.clock.not_before(pipeline.now)
+        self.backlog = self._state.backlog()
+        self.dead_letters = self._state.dead_letters()
+
+    def start(self) -> None:
+        """Begin to take entries, on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self.journal.start(self._committed)
+
+    async def write(self, events: tuple[Event, ...]) -> None:
+        """Return when the events are on disk and counted; NotWrittenError if that cannot be."""
+        future = asyncio.get_running_loop().create_future()
+        self._append(events, future)
+        await future
+
+    def turn_away(self, refusals: Iterable[Refusal] = (), *, limited: int = 0) -> None:
+        """Count what was not taken; it is written down with the next entry."""
+        self._turned_away.add(refusals, limited=limited)
+
+    def refuse(self) -> None:
+        """Count a beacon that got 503; it is written down once writing works again."""
+        self._turned_away.refused += 1
+
+    def tick(self) -> None:
+        """Write down that time has passed."""
+        if self.room:
+            self._append((), None)
+
+    @property
+    def writable(self) -> bool:
+        """Whether beacons can be acknowledged, as far as the last attempt tells."""
+        return self.room and not self.failing
+
+    @property
+    def lag(self) -> float:
+        """Age in seconds of the oldest entry that is not yet counted."""
+        return self.clock.now() - self._waiting[0][0] if self._waiting else 0.0
+
+    def watch_disk(self, directory: Path, floor: int) -> int:
+        """Refuse beacons before the disk is full; returns how much is free, in bytes."""
+        free = shutil.disk_usage(directory).free
+        if (free >= floor) != self.room:
+            self.room = not self.room
+            log.warning(
+                "beacons are taken again" if self.room else "beacons are refused: disk full",
+                extra={"free_bytes": free, "floor_bytes": floor},
+            )
+        return free
+
+    def _append(self, events: tuple[Event, ...], future: asyncio.Future[None] | None) -> None:
+        now = self.clock.now()
+        self._waiting.append((now, future))
+        self.journal.append(self._turned_away.entry(now, events))
+
+    def _committed(self, commit: Commit) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_commit, commit)
+
+    def _on_commit(self, commit: Commit) -> None:
+        process = self.process
+        process.add(telemetry.APPEND_SECONDS((), commit.seconds))
+        if commit.error is not None:
+            self._on_failure(commit)
+            return
+        if self.failing:
+            self.failing = False
+            log.warning("the journal writes again")
+        process.add(telemetry.APPENDED_BYTES((), float(commit.size)))
+        futures = [self._waiting.popleft()[1] for _ in commit.entries]
+        for entry in commit.entries:
+            self._apply(entry)
+        self.applied = commit.first + len(commit.entries) - 1
+        for future in futures:
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    def _on_failure(self, commit: Commit) -> None:
+        self.process.add(telemetry.APPEND_ERRORS())
+        if not self.failing:
+            self.failing = True
+            log.error("the journal cannot write", extra={"error": str(commit.error)})
+        for entry in commit.entries:
+            _, future = self._waiting.popleft()
+            self._turned_away.add(entry.refusals, limited=entry.limited)
+            self._turned_away.refused += entry.refused
+            if future is not None and not future.done():
+                future.set_exception(NotWrittenError(str(commit.error)))
+
+    def _apply(self, entry: Entry) -> None:
+        try:
+            self.pipeline.apply(entry)
+        except Exception:
+            # One entry that the code cannot digest must not stop the counting of all others,
+            # now or at every start; what it is stays in the journal's log line and the counter.
+            log.exception("an entry of the journal could not be counted")
+            self.process.add(telemetry.APPLY_ERRORS())
+
+    async def checkpoint(self) -> None:
+        """Save what changed since the last checkpoint; what fails is tried again as it is."""
+        if self._unsaved is None:
+            if self.applied == self._saved:
+                return
+            self._unsaved = self._snapshot()
+        await self.in_state_thread(self._save, *self._unsaved)
+        self._unsaved = None
+
+    def _snapshot(self) -> tuple[Snapshot, Sequence[Point]]:
+        pipeline = self.pipeline
+        points, refusals = tuple(pipeline.points), tuple(pipeline.refusals)
+        pipeline.points.clear()
+        pipeline.refusals.clear()
+        snapshot = Snapshot(
+            position=self.applied,
+            now=pipeline.now,
+            stamps=pipeline.stamps,
+            generation=pipeline.dedup.generation,
+            turned=pipeline.dedup.turned,
+            counters=pipeline.store.changed(),
+            sessions=pipeline.sessions.changed(),
+            ids=pipeline.dedup.fresh(),
+            refusals=refusals,
+        )
+        return snapshot, points
+
+    def _save(self, snapshot: Snapshot, points: Sequence[Point]) -> None:
+        lines = [self._line(point) for point in points]
+        dropped = self._state.save(snapshot, lines)
+        self._saved = snapshot.position
+        self.journal.prune(snapshot.position)
+        self.backlog = self._state.backlog()
+        if snapshot.refusals:
+            self.dead_letters = self._state.dead_letters()
+        if dropped:
+            log.error("the outbox is full; the oldest points are lost", extra={"points": dropped})
+            labels = telemetry.BySink(telemetry.SinkName.INFLUX)
+            self.process.add(telemetry.OUTBOX_DROPPED(labels, float(dropped)))
+
+    async def in_state_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run ``work`` on the one thread that may touch the state file."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._state_thread, work, *arguments)
+
+    async def close(self) -> None:
+        """Write what is queued, count it, save it, and let go of the files."""
+        await asyncio.get_running_loop().run_in_executor(None, self.journal.close)
+        # The last commits were handed to this loop; they come before this continues.
+        await asyncio.sleep(0)
+        try:
+            await self.checkpoint()
+        finally:
+            self._state_thread.shutdown()
+            self._state.close()
+
+
+class _TurnedAway:
+    """What was not taken since the last entry: a few samples, and counts of everything else."""
+
+    def __init__(self) -> None:
+        self._samples: list[Refusal] = []
+        self._counts: dict[Rejection, int] = {}
+        self._limited = 0
+        self.refused = 0
+
+    def add(self, refusals: Iterable[Refusal], *, limited: int) -> None:
+        self._limited += limited
+        for refusal in refusals:
+            if refusal.sample and len(self._samples) < MOST_SAMPLES:
+                self._samples.append(refusal)
+            else:
+                self._counts[refusal.reason] = self._counts.get(refusal.reason, 0) + refusal.count
+
+    def entry(self, now: float, events: tuple[Event, ...]) -> Entry:
+        """An entry that carries all of it away."""
+        if not (self._samples or self._counts or self._limited or self.refused):
+            return Entry(now, events)
+        counted = (Refusal(reason, count=count) for reason, count in self._counts.items())
+        entry = Entry(now, events, (*self._samples, *counted), self._limited, self.refused)
+        self._samples, self._counts = [], {}
+        self._limited = self.refused = 0
+        return entry

@@ -1,0 +1,181 @@
+"""What servers and pages tell about one upload; each event names its upload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from exporter.event import (
+    UNKNOWN_COUNTRY,
+    Browser,
+    Bytes,
+    Cleaner,
+    Client,
+    Count,
+    Device,
+    Event,
+    Name,
+    Network,
+    Region,
+    Seconds,
+    System,
+    Text,
+)
+from exporter.events.upload import metrics
+from exporter.events.upload.classes import ErrorType, Outcome, Resolution
+from exporter.metric import Observation
+
+Pixels = Annotated[int, Meta(ge=1, le=100_000)]
+Index = Annotated[int, Meta(ge=0, lt=100_000)]
+Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]
+Rating = Annotated[int, Meta(ge=1, le=5)]
+
+
+class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Something about one upload."""
+
+    upload_id: Name
+
+
+class FromClient(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Something that says which client it is; ``user_agent`` is classified and not kept."""
+
+    user_agent: Text | None = None
+    country: Country = UNKNOWN_COUNTRY
+    device: Device = Device.OTHER
+    browser: Browser = Browser.OTHER
+    system: System = System.OTHER
+    region: Region = Region.OTHER
+    network: Network = Network.OTHER
+
+    @property
+    def client(self) -> Client:
+        """The classes of the client."""
+        return Client(self.device, self.browser, self.system, self.region, self.country)
+
+    def classified(self, cleaner: Cleaner) -> dict[str, Any]:
+        """The fields that replace the user agent and the country."""
+        found = cleaner.client(self.user_agent, self.country)
+        fields: dict[str, Any] = {
+            "user_agent": None,
+            "country": found.country,
+            "region": found.region,
+        }
+        if self.user_agent is not None:
+            fields |= {"device": found.device, "browser": found.browser, "system": found.system}
+        return fields
+
+
+class Started(FromClient, frozen=True, kw_only=True, gc=False, tag="upload.started"):
+    """An upload began. ``user`` is accepted so that servers need no special case; not kept."""
+
+    file_size_bytes: Bytes | None = None
+    content_type: Text | None = None
+    chunk_count: Count | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+    user: Text | None = None
+
+    def cleaned(self, cleaner: Cleaner) -> Started:
+        """Without the person, and with classes for the client."""
+        changes = self.classified(cleaner) | {"user": None, "content_type": None}
+        return msgspec.structs.replace(self, **changes)
+
+    @property
+    def resolution(self) -> Resolution:
+        """The class of the picture."""
+        return Resolution.of(self.width, self.height)
+
+
+class ChunkReceived(Told, frozen=True, kw_only=True, gc=False, tag="upload.chunk_received"):
+    """The server got a chunk, or failed to. ``attempt`` starts at 1; unsaid, order tells."""
+
+    index: Index
+    ok: bool
+    attempt: Annotated[int, Meta(ge=1, le=1000)] | None = None
+
+
+class Completed(Told, frozen=True, kw_only=True, gc=False, tag="upload.completed"):
+    """The server has every byte. ``url`` is accepted and not kept."""
+
+    url: Text | None = None
+
+    def cleaned(self, cleaner: Cleaner) -> Completed:
+        """Without the address of the file."""
+        return msgspec.structs.replace(self, url=None)
+
+
+class Failed(Told, frozen=True, kw_only=True, gc=False, tag="upload.failed"):
+    """The server gave up. ``error`` becomes its class and its fingerprint."""
+
+    error: Text = ""
+    error_type: ErrorType | None = None
+
+    def cleaned(self, cleaner: Cleaner) -> Failed:
+        """With a fingerprint instead of the text."""
+        return msgspec.structs.replace(
+            self,
+            error=cleaner.fingerprint(self.error),
+            error_type=self.error_type or ErrorType.of(self.error),
+        )
+
+
+class PreviewShown(Told, frozen=True, kw_only=True, gc=False, tag="upload.preview_shown"):
+    """The preview of a completed upload is on the screen."""
+
+    after_seconds: Seconds | None = None
+    """Completion to preview by one clock; unsaid, the arrival of both events tells."""
+
+
+class RecoveryTried(Told, frozen=True, kw_only=True, gc=False, tag="upload.recovery_tried"):
+    """A step had failed and the upload tries to go on."""
+
+    error: Text = ""
+    error_type: ErrorType | None = None
+
+    def cleaned(self, cleaner: Cleaner) -> RecoveryTried:
+        """With a fingerprint instead of the text."""
+        return msgspec.structs.replace(
+            self,
+            error=cleaner.fingerprint(self.error),
+            error_type=self.error_type or (ErrorType.of(self.error) if self.error else None),
+        )
+
+
+class RecoverySucceeded(Told, frozen=True, kw_only=True, gc=False, tag="upload.recovery_succeeded"):
+    """The failed step was made good."""
+
+
+class ExperienceReported(
+    FromClient, frozen=True, kw_only=True, gc=False, tag="upload.experience_reported"
+):
+    """A page's report of one upload so far; a later report of the same upload contains it."""
+
+    errors: tuple[ErrorType, ...] = ()
+    went_on: bool = False
+    """Whether anything but the end followed the first error."""
+    outcome: Outcome | None = None
+    duration: Seconds | None = None
+    rating: Rating | None = None
+    abandon_hint: bool = False
+
+    def cleaned(self, cleaner: Cleaner) -> ExperienceReported:
+        """With classes for the client."""
+        return msgspec.structs.replace(self, **self.classified(cleaner))
+
+
+class Stored(Event, frozen=True, kw_only=True, gc=False, tag="upload.stored"):
+    """A file reached its final form in the storage."""
+
+    original_bytes: Bytes
+    stored_bytes: Bytes
+    upload_id: Name | None = None
+
+    def observe(self) -> Iterable[Observation]:
+        """The two sizes, so that the ratio of sums can be taken."""
+        yield metrics.STORED_FILES()
+        yield metrics.ORIGINAL_BYTES((), float(self.original_bytes))
+        yield metrics.STORED_BYTES((), float(self.stored_bytes))

@@ -1,0 +1,21 @@
+"""What clients send, by path: each format turns bytes into events or rejections, and is pure.
+
+A format is one file here and one line in :func:`formats`. The bodies of our own trackers are
+declared by the domains that understand them (``Domain.beacons``); :mod:`.trackers` reads them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exporter.event import Cleaner, Domain
+from exporter.formats.format import Format
+from exporter.formats.native import Native
+from exporter.formats.trackers import Trackers
+
+
+def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
+    """Every path that takes beacons, and who reads what comes there."""
+    native = Native(domains, cleaner)
+    trackers = Trackers(domains, cleaner)
+    return {**dict.fromkeys(trackers.paths, trackers), "/v1/events": native}

@@ -1,0 +1,48 @@
+"""The bodies of our own browser trackers, each as the domain that understands it declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from exporter.event import Beacon, Cleaner, Domain, Received
+from exporter.formats.format import Parsed, RefusedError, Sender, decode
+from exporter.telemetry import Rejection
+
+
+class _Reader(NamedTuple):
+    beacon: Beacon
+    decode: Callable[[bytes], Any]
+
+
+class Trackers:
+    """Reads every beacon that a domain declares, found by path and kind."""
+
+    batch = False
+
+    def __init__(self, domains: Sequence[Domain], cleaner: Cleaner) -> None:
+        self._cleaner = cleaner
+        self._readers = {
+            (beacon.path, beacon.kind): _Reader(beacon, msgspec.json.Decoder(beacon.shape).decode)
+            for domain in domains
+            for beacon in domain.beacons
+        }
+        self.paths = tuple({path: None for path, _ in self._readers})
+
+    def parse(self, body: bytes, sender: Sender) -> Parsed:
+        """The events of one body; the fingerprint of its bytes makes a repetition recognisable."""
+        reader = self._readers.get((sender.path, sender.kind)) or self._readers.get(
+            (sender.path, None)
+        )
+        if reader is None:
+            raise RefusedError(Rejection.UNKNOWN_TYPE)
+        read = decode(reader.decode, body)
+        client = self._cleaner.client(sender.user_agent, sender.country)
+        # Two kinds may have the same bytes, and are two beacons all the same.
+        salt = (sender.kind or "").encode(errors="replace")[:16]
+        beacon_id = blake2b(body, digest_size=16, salt=salt).hexdigest()
+        received = Received(beacon_id, sender.kind, client)
+        return Parsed(tuple(reader.beacon.translate(read, received, self._cleaner)))

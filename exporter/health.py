@@ -1,0 +1,63 @@
+"""The operations port: is it alive, can it take beacons, and what are the numbers.
+
+Alive: the loop answers. Ready: beacons can be written down. A sink that is away is *degraded*,
+never *not ready*: that is what the journal and the outbox are for. No traffic is not ill health.
+"""
+
+from __future__ import annotations
+
+import zlib
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from exporter.answers import answer
+from exporter.delivery import Delivery
+from exporter.engine import Engine
+from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
+
+
+class Health:
+    """The operations port's handlers."""
+
+    def __init__(self, *, engine: Engine, exposition: Exposition, delivery: Delivery) -> None:
+        self._engine = engine
+        self._exposition = exposition
+        self._delivery = delivery
+        self.stopping = False
+
+    def application(self) -> web.Application:
+        """``/metrics``, ``/health/live``, ``/health/ready``."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/health/live", self._live)
+        app.router.add_get("/health/ready", self._ready)
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        text = await self._exposition.render()
+        response = web.Response(body=text, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            # zlib lets go of the interpreter while it works.
+            response.body = await self._engine.in_state_thread(_gzip, text)
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return response
+
+    async def _live(self, request: web.Request) -> web.Response:
+        return answer({"status": "alive"})
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        checks = {
+            "journal": "ok" if self._engine.writable else "not writable",
+            "influx": self._delivery.status,
+        }
+        if self.stopping or not self._engine.writable:
+            status = "stopping" if self.stopping else "not ready"
+            return answer({"status": status, "checks": checks}, HTTPStatus.SERVICE_UNAVAILABLE)
+        degraded = self._delivery.status not in {"ok", "not configured"}
+        return answer({"status": "degraded" if degraded else "ready", "checks": checks})
+
+
+def _gzip(text: bytes) -> bytes:
+    packer = zlib.compressobj(1, wbits=31)
+    return packer.compress(text) + packer.flush()

@@ -1,0 +1,66 @@
+"""What runs on a timer. apscheduler lives here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from exporter import telemetry
+from exporter.clock import Clock
+from exporter.store import Store
+from exporter.telemetry import ByJob, JobName
+
+log = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """What to do, and how many seconds lie between two beginnings of it."""
+
+    name: JobName
+    every: float
+    work: Callable[[], Awaitable[None]]
+
+
+class Jobs:
+    """Runs jobs, never two of one kind at once; counts failures and goes on."""
+
+    def __init__(self, jobs: tuple[Job, ...], *, process: Store, clock: Clock) -> None:
+        self._jobs = jobs
+        self._process = process
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self.succeeded: dict[JobName, float] = {}
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        # apscheduler tells of every run at INFO, which is once a second.
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        for job in self._jobs:
+            self._scheduler.add_job(
+                self._run,
+                "interval",
+                (job,),
+                seconds=job.every,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._scheduler.shutdown(wait=False)
+
+    async def _run(self, job: Job) -> None:
+        try:
+            await job.work()
+        except Exception:
+            log.exception("the job %s failed and will run again", job.name)
+            self._process.add(telemetry.JOB_ERRORS(ByJob(job.name)))
+            if job.name is JobName.CHECKPOINT:
+                self._process.add(telemetry.CHECKPOINT_ERRORS())
+        else:
+            self.succeeded[job.name] = self._clock.now()

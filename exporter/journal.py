@@ -1,0 +1,180 @@
+"""On disk before it is acknowledged: an append-only file with adaptive group commit.
+
+SQLite in WAL mode with ``synchronous=FULL``: a commit returns after the sync that covers it. One
+thread writes; whatever gathers while a commit runs is the next commit, so the batch grows with
+the load and nobody waits for a window to pass. One row holds one batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from exporter.record import VERSION, Codec, Entry, UnreadableJournalError
+
+log = logging.getLogger(__name__)
+
+SCHEMA: Final = 1
+MOST_ENTRIES: Final = 2000
+"""Entries in one commit at the most, so that one commit stays short."""
+
+WAL_PAGES: Final = 1000
+
+
+class Commit(NamedTuple):
+    """What became of a batch: ``error`` is None where it is on disk."""
+
+    entries: Sequence[Entry]
+    first: int
+    size: int
+    seconds: float
+    error: sqlite3.Error | None
+
+
+class Journal:
+    """The journal of one instance. ``committed`` is called on the writer's thread, in order."""
+
+    def __init__(self, path: Path, codec: Codec) -> None:
+        self._path = path
+        self._codec = codec
+        self._pending: list[Entry] = []
+        self._wake = threading.Condition()
+        self._closing = False
+        self._pruned_to = self._prune_to = 0
+        self._thread: threading.Thread | None = None
+        self._committed: Callable[[Commit], None] = _nobody
+        self._db = _open(path)
+        self._next = self._last() + 1
+
+    def _last(self) -> int:
+        row = self._db.execute("SELECT max(first + count - 1) FROM batch").fetchone()
+        return int(row[0] or 0)
+
+    @property
+    def last(self) -> int:
+        """The position of the last entry on disk."""
+        return self._next - 1
+
+    def continue_after(self, position: int) -> None:
+        """Never give a position again that a checkpoint has seen, even after pruning to empty."""
+        self._next = max(self._next, position + 1)
+
+    def read(self, after: int) -> Iterator[tuple[int, Entry]]:
+        """The entries behind a position, each with its own position; one row in memory."""
+        with closing(_connect(self._path)) as reader:
+            rows = reader.execute(
+                "SELECT first, version, body FROM batch WHERE first + count > ? ORDER BY first",
+                (after + 1,),
+            )
+            for first, version, body in rows:
+                for offset, entry in enumerate(self._codec.decode(version, body)):
+                    if first + offset > after:
+                        yield first + offset, entry
+
+    def start(self, committed: Callable[[Commit], None]) -> None:
+        """Begin to write what is appended."""
+        self._committed = committed
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    def append(self, entry: Entry) -> None:
+        """Queue an entry; it is on disk when ``committed`` says so."""
+        with self._wake:
+            self._pending.append(entry)
+            if len(self._pending) == 1:
+                self._wake.notify()
+
+    def prune(self, position: int) -> None:
+        """Allow the next commit to remove what a checkpoint up to ``position`` holds."""
+        self._prune_to = max(self._prune_to, position)
+
+    def size(self) -> int:
+        """Bytes of the journal's files."""
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Write what is queued, then stop."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._db.close()
+
+    def _write(self) -> None:
+        while True:
+            with self._wake:
+                while not self._pending and not self._closing:
+                    self._wake.wait()
+                if not self._pending:
+                    return
+                batch = self._pending[:MOST_ENTRIES]
+                self._pending = self._pending[MOST_ENTRIES:]
+            self._committed(self._commit(batch))
+
+    def _commit(self, batch: list[Entry]) -> Commit:
+        began = time.perf_counter()
+        body = self._codec.encode(batch)
+        first, error = self._next, None
+        prune_to = self._prune_to
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT INTO batch (first, count, version, body) VALUES (?, ?, ?, ?)",
+                (first, len(batch), VERSION, body),
+            )
+            if prune_to > self._pruned_to:
+                self._db.execute("DELETE FROM batch WHERE first + count - 1 <= ?", (prune_to,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error as failure:
+            error = failure
+            self._roll_back()
+        else:
+            self._next += len(batch)
+            self._pruned_to = prune_to
+        return Commit(batch, first, len(body), time.perf_counter() - began, error)
+
+    def _roll_back(self) -> None:
+        """Leave no transaction open, or every later commit fails as well."""
+        if self._db.in_transaction:
+            try:
+                self._db.execute("ROLLBACK")
+            except sqlite3.Error:
+                log.exception("the journal could not roll back; opening it again")
+                self._db.close()
+                self._db = _open(self._path)
+
+
+def _nobody(commit: Commit) -> None:
+    raise AssertionError("nothing is written before start()")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+    return db
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = _connect(path)
+    (schema,) = db.execute("PRAGMA user_version").fetchone()
+    if schema > SCHEMA:
+        db.close()
+        raise UnreadableJournalError(
+            f"{path} has schema {schema} and this release knows {SCHEMA}: start the newer release"
+        )
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS batch (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, "
+        "version INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
+    )
+    db.execute(f"PRAGMA user_version={SCHEMA}")
+    return db

@@ -1,0 +1,198 @@
+"""What may be written down: classes instead of what tells two people apart.
+
+Everything a client sends passes here before the journal. User agents become device, browser and
+system; countries become regions; paths become templates; error texts become fingerprints; and
+what is kept of a refused beacon is scrubbed first.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+import ua_parser
+
+from exporter.event import (
+    UNKNOWN_COUNTRY,
+    Browser,
+    Client,
+    Device,
+    Region,
+    System,
+)
+from exporter.metric import Route
+
+LONGEST_USER_AGENT: Final = 512
+REMEMBERED: Final = 8192
+
+_BROWSERS: Final = (
+    ("edge", Browser.EDGE),
+    ("firefox", Browser.FIREFOX),
+    ("chrome", Browser.CHROME),
+    ("chromium", Browser.CHROME),
+    ("safari", Browser.SAFARI),
+)
+_SYSTEMS: Final = (
+    ("android", System.ANDROID),
+    ("chrome os", System.CHROME_OS),
+    ("ios", System.IOS),
+    ("mac os x", System.MACOS),
+    ("macos", System.MACOS),
+    ("windows", System.WINDOWS),
+    ("linux", System.LINUX),
+    ("ubuntu", System.LINUX),
+    ("fedora", System.LINUX),
+    ("debian", System.LINUX),
+)
+_TV: Final = re.compile(
+    r"smart-?tv|appletv|apple tv|hbbtv|googletv|google tv|android tv|bravia|netcast|web0s|webos"
+    r"|viera|roku|crkey|aft[a-z]{1,4}\b|tizen.*tv|\btv\b",
+    re.IGNORECASE,
+)
+_TABLET: Final = re.compile(r"ipad|tablet|kindle|silk/|playbook", re.IGNORECASE)
+_MOBILE: Final = re.compile(r"mobi|iphone|ipod", re.IGNORECASE)
+_DESKTOPS: Final = {System.WINDOWS, System.MACOS, System.LINUX, System.CHROME_OS}
+
+# UN M49, geographic regions; North America includes Central America and the Caribbean.
+_COUNTRIES: Final = {
+    Region.AFRICA: (
+        "AO BF BI BJ BW CD CF CG CI CM CV DJ DZ EG EH ER ET GA GH GM GN GQ GW IO KE KM LR LS LY "
+        "MA MG ML MR MU MW MZ NA NE NG RE RW SC SD SH SL SN SO SS ST SZ TD TF TG TN TZ UG YT ZA "
+        "ZM ZW"
+    ),
+    Region.ASIA: (
+        "AE AF AM AZ BD BH BN BT CN CY GE HK ID IL IN IQ IR JO JP KG KH KP KR KW KZ LA LB LK MM "
+        "MN MO MV MY NP OM PH PK PS QA SA SG SY TH TJ TL TM TR TW UZ VN YE"
+    ),
+    Region.EUROPE: (
+        "AD AL AT AX BA BE BG BY CH CZ DE DK EE ES FI FO FR GB GG GI GR HR HU IE IM IS IT JE LI "
+        "LT LU LV MC MD ME MK MT NL NO PL PT RO RS RU SE SI SJ SK SM UA VA XK"
+    ),
+    Region.NORTH_AMERICA: (
+        "AG AI AW BB BL BM BQ BS BZ CA CR CU CW DM DO GD GL GP GT HN HT JM KN KY LC MF MQ MS MX "
+        "NI PA PM PR SV SX TC TT US VC VG VI"
+    ),
+    Region.OCEANIA: (
+        "AS AU CC CK CX FJ FM GU KI MH MP NC NF NR NU NZ PF PG PN PW SB TK TO TV UM VU WF WS"
+    ),
+    Region.SOUTH_AMERICA: "AR BO BR BV CL CO EC FK GF GS GY PE PY SR UY VE",
+}
+_REGION_OF: Final = {
+    country: region for region, countries in _COUNTRIES.items() for country in countries.split()
+}
+
+_EMAIL: Final = re.compile(r"[^\s\"'<>@]{1,64}@[^\s\"'<>@]{1,255}")
+_URL: Final = re.compile(r"https?://[^\s\"'<>]{1,2048}", re.IGNORECASE)
+_QUERY: Final = re.compile(r"\?[^\s\"'<>]{1,2048}")
+_IPV6: Final = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+_IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}={0,2}")
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^”»]*[”»]")
+_DIGITS: Final = re.compile(r"\d+")
+_HEX: Final = re.compile(r"\b[0-9a-f]{6,}\b", re.IGNORECASE)
+
+
+class Privacy:
+    """The rules of one deployment; see :class:`exporter.event.Cleaner` for the contract."""
+
+    def __init__(self, routes: Sequence[str]) -> None:
+        self._routes = tuple((re.compile(_pattern(route)), Route(route)) for route in routes)
+        self._find = lru_cache(REMEMBERED)(self._find_route)
+
+    def client(self, user_agent: str | None, country: str | None = None) -> Client:
+        """The classes of a user agent and of an ISO 3166-1 country code."""
+        device, browser, system = (
+            _classify(user_agent[:LONGEST_USER_AGENT]) if user_agent else _NOBODY
+        )
+        code = country.upper() if country else UNKNOWN_COUNTRY
+        region = _REGION_OF.get(code)
+        if region is None:
+            return Client(device, browser, system)
+        return Client(device, browser, system, region, code)
+
+    def route(self, path: str) -> Route:
+        """The template that matches; one that is given as such is found too."""
+        return self._find(path.partition("?")[0].partition("#")[0])
+
+    def _find_route(self, path: str) -> Route:
+        for pattern, route in self._routes:
+            if pattern.fullmatch(path):
+                return route
+        return Route("other")
+
+    def fingerprint(self, text: str) -> str:
+        """Sixteen hex digits; empty for an empty text."""
+        return fingerprint(text)
+
+
+def _pattern(route: str) -> str:
+    parts = (r"[^/]+" if part.startswith(":") else re.escape(part) for part in route.split("/"))
+    return "/".join(parts) + "/?"
+
+
+_NOBODY: Final = (Device.OTHER, Browser.OTHER, System.OTHER)
+
+
+@lru_cache(REMEMBERED)
+def _classify(user_agent: str) -> tuple[Device, Browser, System]:
+    found = ua_parser.parse(user_agent)
+    browser_name = found.user_agent.family.lower() if found.user_agent else ""
+    system_name = found.os.family.lower() if found.os else ""
+    browser = next((b for part, b in _BROWSERS if part in browser_name), Browser.OTHER)
+    system = next((s for part, s in _SYSTEMS if system_name.startswith(part)), System.OTHER)
+    return _device(user_agent, system), browser, system
+
+
+def _device(user_agent: str, system: System) -> Device:
+    if _TV.search(user_agent):
+        return Device.TV
+    if _TABLET.search(user_agent):
+        return Device.TABLET
+    if _MOBILE.search(user_agent):
+        return Device.MOBILE
+    if system is System.ANDROID:
+        # Android browsers say "Mobile" on phones and leave it out on tablets.
+        return Device.TABLET
+    return Device.DESKTOP if system in _DESKTOPS else Device.OTHER
+
+
+def fingerprint(text: str) -> str:
+    """Sixteen hex digits, equal for texts that differ only in numbers, quotes, names and ids."""
+    if not text:
+        return ""
+    plain = scrub(text, 4096).lower()
+    for pattern in (_QUOTED, _HEX, _DIGITS):
+        plain = pattern.sub("#", plain)
+    return blake2b(" ".join(plain.split()).encode(), digest_size=8).hexdigest()
+
+
+def scrub(text: str, longest: int) -> str:
+    """``text`` without addresses, queries and tokens, cut to ``longest`` characters.
+
+    For what is kept of a refused beacon, so that somebody can find out what its sender does
+    wrong, without the log becoming a second place where people can be found.
+    """
+    text = text[: longest * 2]
+    text = _URL.sub("[url]", text)
+    text = _EMAIL.sub("[email]", text)
+    text = _QUERY.sub("[query]", text)
+    text = _IPV4.sub("[ip]", text)
+    text = _IPV6.sub("[ip]", text)
+    text = _TOKEN.sub("[token]", text)
+    return text[:longest]
+
+
+def truncate_address(address: str) -> str:
+    """The network of an address (/24 or /48), which is all that is ever used of it."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    parsed = mapped or parsed
+    prefix = 24 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network(f"{parsed}/{prefix}", strict=False).network_address)

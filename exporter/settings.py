@@ -1,0 +1,164 @@
+"""Every knob, grouped by the part that uses it; from the environment, ``EXPORTER_<PART>__<KNOB>``.
+
+Nothing is read when this module is imported; parts are given their own group, never the whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from exporter.catalogue import BUDGET, DEFAULT_ROUTES
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Listed = NoDecode
+"""A list that is written with commas."""
+
+
+class Part(BaseModel):
+    """A group of knobs; unknown ones are errors, so a typing mistake is never a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class Receiver(Part):
+    """The public port."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on for beacons.")
+    port: Port = Field(8080, description="Port for beacons; 0 takes a free one.")
+    keys: Annotated[tuple[SecretStr, ...], Listed] = Field(
+        (), description="Keys, separated by commas; without any, everybody may send."
+    )
+    origins: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="Origins whose pages may send with a preflight, or *; by commas."
+    )
+    proxies: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="Networks of trusted proxies (CIDR), by commas; only they name the country."
+    )
+    country_header: str = Field(
+        "", description="Header in which a trusted proxy names the client's country (ISO 3166-1)."
+    )
+    beacon_bytes: int = Field(65_536, ge=1024, description="Largest beacon, raw and inflated.")
+    beacon_events: int = Field(50, ge=1, description="Most events in a beacon.")
+    batch_bytes: int = Field(
+        1_048_576, ge=1024, description="Largest body on /v1/events, raw and inflated."
+    )
+    batch_events: int = Field(500, ge=1, description="Most events in a body on /v1/events.")
+    rate_per_second: float = Field(
+        0.0, ge=0, description="Beacons a second from one key or network (/24, /48); 0: no limit."
+    )
+    rate_burst: float = Field(200.0, ge=1, description="Beacons that may come at once above it.")
+    read_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time a client has for its head and its body."
+    )
+    keepalive_seconds: float = Field(30.0, gt=0, description="Time an idle connection is kept.")
+
+    split = field_validator("keys", "origins", "proxies", mode="before")(_split)
+
+
+class Operations(Part):
+    """The port for Prometheus and health checks; never reachable for clients."""
+
+    host: str = Field("127.0.0.1", description="Address of /metrics and /health.")
+    port: Port = Field(9464, description="Port of /metrics and /health; 0 takes a free one.")
+
+
+class Journal(Part):
+    """The files of this instance."""
+
+    directory: Path = Field(
+        Path("state"), description="Folder of journal.db, state.db and lock; of one instance only."
+    )
+    floor_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Beacons get 503 while less than this is free on the disk.",
+    )
+    checkpoint_seconds: float = Field(
+        1.0, gt=0, description="Time between checkpoints: how much a crash must count again."
+    )
+    outbox_bytes: int = Field(
+        1024 * 1024 * 1024,
+        ge=1024,
+        description="Most bytes of points that wait; above it the oldest are dropped and counted.",
+    )
+
+
+class Influx(Part):
+    """The InfluxDB that is told what happened. Without an address, points wait."""
+
+    url: str = Field("", description="Address, such as http://influxdb:8086; empty: none yet.")
+    token: SecretStr = Field(SecretStr(""), description="Token that may write into the bucket.")
+    token_file: Path | None = Field(None, description="File that holds the token instead.")
+    org: str = Field("video", description="Organisation.")
+    bucket: str = Field("video", description="Bucket.")
+    timeout_seconds: float = Field(10.0, gt=0, description="Time one delivery may take.")
+    every_seconds: float = Field(5.0, gt=0, description="Time between deliveries.")
+
+    def secret(self) -> str:
+        """The token, from wherever it is; OSError where the file cannot be read."""
+        if self.token_file is not None:
+            return self.token_file.read_text().strip()
+        return self.token.get_secret_value()
+
+
+class Sessions(Part):
+    """How long lifecycles wait, by server time."""
+
+    silence_seconds: dict[str, float] = Field(
+        default_factory=lambda: {"upload": 1800.0},
+        description="By lifecycle: silence after which it is given up.",
+    )
+    settle_seconds: float = Field(
+        10.0, ge=0, description="Time after an end in which the other side can still tell."
+    )
+    remember_seconds: float = Field(
+        86_400.0, gt=0, description="Time after its end in which a lifecycle cannot begin again."
+    )
+
+
+class Dedup(Part):
+    """How long ids are remembered."""
+
+    window_seconds: float = Field(
+        7200.0, gt=0, description="An id is recognised for at least half of this."
+    )
+
+
+class Privacy(Part):
+    """What may be written down."""
+
+    routes: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULT_ROUTES, description="Route templates that may be labels, by commas."
+    )
+
+    split = field_validator("routes", mode="before")(_split)
+
+
+class Settings(BaseSettings):
+    """All parts."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EXPORTER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    receiver: Receiver = Receiver()
+    operations: Operations = Operations()
+    journal: Journal = Journal()
+    influx: Influx = Influx()
+    sessions: Sessions = Sessions()
+    dedup: Dedup = Dedup()
+    privacy: Privacy = Privacy()
+    series_budget: int = Field(
+        BUDGET, ge=1, description="Most series on /metrics; the start is refused above it."
+    )
+    log_level: str = Field("INFO", description="Level of the log: DEBUG, INFO, WARNING, ERROR.")

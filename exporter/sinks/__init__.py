@@ -1,0 +1,1 @@
+"""Where observations and points go; no sink knows a domain."""

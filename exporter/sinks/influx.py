@@ -1,0 +1,77 @@
+"""Points to InfluxDB: 2.x, 3 Core, and whatever else takes ``/api/v2/write`` line protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import aiohttp
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.rest import ApiException
+
+from exporter.event import Field, Point
+from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError
+
+_NAME_ESCAPES = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\n", "\r": r"\r"})
+_TEXT_ESCAPES = str.maketrans({'"': r"\"", "\\": "\\\\"})
+_LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+_OURS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+LONGEST_REASON = 300
+
+
+def line(point: Point) -> str:
+    """A point in line protocol, with tags and fields in the order of their names.
+
+    Numbers are always floats, so that JavaScript's ``10`` and ``10.5`` are one type.
+    """
+    tags = "".join(f",{_name(tag)}={_name(value)}" for tag, value in sorted(point.tags) if value)
+    fields = ",".join(f"{_name(field)}={_value(value)}" for field, value in sorted(point.fields))
+    return f"{_name(point.measurement)}{tags} {fields} {point.stamp}"
+
+
+def _name(text: str) -> str:
+    return text if text.isidentifier() else text.translate(_NAME_ESCAPES)
+
+
+def _value(value: Field) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value.translate(_TEXT_ESCAPES)}"'
+    return repr(float(value))
+
+
+class InfluxSink:
+    """One bucket of one InfluxDB. Errors of its own configuration are waited out, not refused."""
+
+    def __init__(
+        self, *, url: str, token: str, org: str, bucket: str, timeout_seconds: float
+    ) -> None:
+        self._client = InfluxDBClientAsync(
+            url=url, token=token, org=org, timeout=int(timeout_seconds * 1000), enable_gzip=True
+        )
+        self._write_api = self._client.write_api()
+        self._org, self._bucket = org, bucket
+
+    async def write(self, lines: Sequence[str]) -> None:
+        """Deliver lines; see :class:`exporter.sink.Sink`."""
+        try:
+            await self._write_api.write(bucket=self._bucket, org=self._org, record="\n".join(lines))
+        except ApiException as answer:
+            raise _error(answer) from answer
+        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+            raise SinkAwayError(f"{type(failure).__name__}: {failure}") from failure
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+
+def _error(answer: ApiException) -> SinkAwayError | SinkBusyError | SinkRefusedError:
+    said = f"{answer.status}: {str(answer.body or answer.reason)[:LONGEST_REASON]}"
+    status = answer.status or 0
+    if status in _OURS:
+        return SinkAwayError(said)
+    if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SinkBusyError(said)
+    return SinkRefusedError(said)
