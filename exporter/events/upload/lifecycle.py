@@ -288,7 +288,6 @@ def _late(state: Upload, event: Event) -> Iterator[Event]:
 def _end(state: Upload, moment: Moment) -> Iterator[Event]:
     state.phase = Phase.OVER
     state.due = moment.now + moment.patience.remember
-    state.age = state.last - state.began
     state.stamp = moment.stamp
     told_by_server, absurd = _by_server(state)
     for _ in range(absurd):
@@ -297,6 +296,8 @@ def _end(state: Upload, moment: Moment) -> Iterator[Event]:
     state.counted = state.reported.over(told_by_server).over(by_page)
     if state.outcome is not Outcome.COMPLETED:
         state.counted = state.counted._replace(duration=None)
+    # A server that tells everything in one batch gives no time between the first sign and the last.
+    state.age = max(state.last - state.began, state.counted.duration or 0.0)
     yield Ended(
         about=_about(state),
         upload_id=state.upload_id,
