@@ -1,0 +1,1 @@
+"""The product with made-up traffic, on one machine."""

@@ -1,0 +1,152 @@
+"""One run of the real Alertmanager in which everything happens; tests read what came of it."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.alertmanager.engine import Alertmanager, Labels, alertmanager, faster, zone_of_day
+from tests.alertmanager.sinks import Delivery, Mail, sinks
+
+ANNOTATIONS = {
+    "summary": "Upload success is 86.2 % & falling, <90 %>",
+    "description": "431 of 500 uploads completed in 15 min; the threshold is 90 %.\nWorst: tv.",
+    "runbook_url": "/docs/runbooks/upload.md#uploadsuccessratiolow",
+    "dashboard_url": "/d/upload-realtime",
+}
+
+
+def alert(name: str, severity: str, kpi: str = "", **more: str) -> Labels:
+    """Return the labels of an alert of the upload domain."""
+    about = {"kpi": kpi} if kpi else {}
+    return {"alertname": name, "severity": severity, "domain": "upload", **about, **more}
+
+
+TABLET = {"segment": "device", "member": "tablet"}
+TV = {"segment": "device", "member": "tv"}
+
+WATCHDOG = {"alertname": "Watchdog", "severity": "none"}
+CRITICAL = alert("Critical", "critical", "critical_kpi", **TV)
+HIGH = alert("High", "high", "high_kpi")
+HEALS = alert("HealsInTime", "high", "heals_kpi")
+MEDIUM = alert("Medium", "medium", "medium_kpi")
+LOW, LOW_TOO, LOW_LATER = (alert(f"Low{n}", "low", n) for n in ("one", "two", "later"))
+LOW_HEALS = alert("LowHeals", "low", "heals")
+INFO = alert("UploadNewErrorType", "info", error_type="timeout")
+DAILY = alert("UploadDailySummary", "info")
+WEEKLY = alert("UploadWeeklyTrend", "info")
+TYPO = alert("Typo", "hihg", "typo_kpi")
+BARE = {"alertname": "Bare"}
+
+# Alerts and the ones that inhibit them; the others look alike and are not inhibited.
+INHIBITION: list[tuple[Labels, set[str]]] = [
+    (alert("Worst", "critical", "both"), set()),
+    (alert("Bad", "high", "both"), {"Worst"}),
+    (alert("Middling", "medium", "both"), {"Worst"}),
+    (alert("Slight", "low", "both"), {"Worst"}),
+    (alert("BadOfAnotherKpi", "high", "another"), set()),
+    (alert("BadOfTablet", "high", "both", **TABLET), set()),
+    ({**alert("BadOfAnotherDomain", "high", "both"), "domain": "playback"}, set()),
+    (alert("WorstOfTv", "critical", "parts", **TV), set()),
+    (alert("BadOfTv", "high", "parts", **TV), {"WorstOfTv"}),
+    (alert("BadAsAWhole", "high", "parts"), set()),
+    (alert("WorstOfNoKpi", "critical"), set()),
+    (alert("BadOfNoKpi", "high"), set()),
+    (alert("Tired", "medium", "long"), {"TiredEscalated"}),
+    (alert("TiredEscalated", "high", "long", escalated_from="medium"), set()),
+    (alert("TiredOfTablet", "medium", "long", **TABLET), set()),
+    (alert("Weary", "high", "longer"), {"WearyEscalated"}),
+    (alert("WearyEscalated", "critical", "longer", escalated_from="high"), set()),
+    (alert("NotEscalated", "high", "plain"), set()),
+    (alert("NextToIt", "medium", "plain"), set()),
+    ({"alertname": "ExporterDown", "severity": "critical", "domain": "exporter"}, set()),
+    (alert("StorageCheckMissing", "medium"), {"ExporterDown"}),
+    (alert("ThresholdMissing", "medium"), set()),
+]
+
+
+@dataclass
+class Story:
+    """What arrived, when, and what the API said inhibits each alert."""
+
+    began: float
+    healed: float
+    heard: list[Delivery]
+    inhibited: dict[str, set[str]]
+
+    def webhooks(self, name: str, status: str = "firing") -> list[Delivery]:
+        """Return the webhook's notifications in which the alert `name` has `status`."""
+        return [
+            d
+            for d in self.heard
+            if d.channel in {"webhook", "heartbeat"}
+            and any(
+                a["labels"]["alertname"] == name and a["status"] == status for a in d.body["alerts"]
+            )
+        ]
+
+    def waited(self, name: str) -> float:
+        """Return how long after the start the first notification of `name` came."""
+        return self.webhooks(name)[0].at - self.began
+
+    def bodies(self, channel: str, word: str) -> list[dict[str, Any]]:
+        """Return the messages by JSON on `channel` that contain `word`."""
+        return [d.body for d in self.heard if d.channel == channel and word in str(d.body)]
+
+    def mails(self, word: str) -> list[Mail]:
+        """Return the e-mails that contain `word`."""
+        mails: list[Mail] = [d.body for d in self.heard if d.channel == "email"]
+        return [m for m in mails if word in m.part("text/plain")]
+
+
+async def _inhibited(engine: Alertmanager) -> dict[str, set[str]]:
+    """Return the names of the alerts that inhibit each alert, by its name."""
+    alerts = await engine.alerts()
+    names = {a["fingerprint"]: a["labels"]["alertname"] for a in alerts}
+    return {
+        a["labels"]["alertname"]: {names[by] for by in a["status"]["inhibitedBy"]} for a in alerts
+    }
+
+
+async def main_story(folder: Path) -> Story:
+    """Let everything fire, some heal early, the digest come and the rest heal; 20 s."""
+    zone = [("TZ", zone_of_day().key)]
+    async with (
+        sinks() as heard,
+        alertmanager(faster(heard, folder, "daily-summary"), folder, zone) as engine,
+    ):
+        began = time.time()
+        await engine.post(CRITICAL, HIGH, MEDIUM, LOW, LOW_HEALS, annotations=ANNOTATIONS)
+        await engine.post(WATCHDOG, HEALS, LOW_TOO, INFO, DAILY, WEEKLY, TYPO, BARE)
+        await engine.post(*(labels for labels, _ in INHIBITION))
+        await asyncio.sleep(0.5)
+        await engine.post(HEALS, ended=True)
+        await asyncio.sleep(0.5)
+        inhibited = await _inhibited(engine)
+        await asyncio.sleep(4)
+        await engine.post(LOW_LATER)
+        await engine.post(LOW_HEALS, annotations=ANNOTATIONS, ended=True)
+        await asyncio.sleep(began + 16.5 - time.time())
+        healed = time.time()
+        await engine.post(CRITICAL, HIGH, annotations=ANNOTATIONS, ended=True)
+        await asyncio.sleep(3)
+        return Story(began, healed, heard.deliveries, inhibited)
+
+
+async def monday_story(folder: Path) -> Story:
+    """Let the weekly trend's interval be open, another closed and a secret be missing; 4 s."""
+    async with (
+        sinks() as heard,
+        alertmanager(faster(heard, folder, "weekly-trend"), folder) as engine,
+    ):
+        (folder / "pagerduty_key").unlink()
+        began = time.time()
+        await engine.post(INFO, DAILY, WEEKLY, CRITICAL)
+        await asyncio.sleep(4)
+        return Story(began, began, heard.deliveries, {})
+
+
+async def both_stories(main: Path, monday: Path) -> tuple[Story, Story]:
+    """Run them side by side, each in its folder."""
+    return await asyncio.gather(main_story(main), monday_story(monday))
