@@ -18,9 +18,14 @@ ANNOTATIONS = {
 
 
 def alert(name: str, severity: str, kpi: str = "", **more: str) -> Labels:
-    """Return the labels of an alert of the upload domain."""
-    about = {"kpi": kpi} if kpi else {}
+    """Return the labels of an alert of the upload domain, of a KPI as a whole or of no KPI."""
+    about = {"kpi": kpi, "segment": "all", "member": "all", "window": "15m"} if kpi else {}
     return {"alertname": name, "severity": severity, "domain": "upload", **about, **more}
+
+
+def escalated(name: str, severity: str, kpi: str, **more: str) -> Labels:
+    """Return the labels of the alert of `severity` that the ignored alert `name` became."""
+    return alert(f"{name}Escalated", severity, kpi, escalated_from=name, **more)
 
 
 TABLET = {"segment": "device", "member": "tablet"}
@@ -33,11 +38,17 @@ HEALS = alert("HealsInTime", "high", "heals_kpi")
 MEDIUM = alert("Medium", "medium", "medium_kpi")
 LOW, LOW_TOO, LOW_LATER = (alert(f"Low{n}", "low", n) for n in ("one", "two", "later"))
 LOW_HEALS = alert("LowHeals", "low", "heals")
-INFO = alert("UploadNewErrorType", "info", error_type="timeout")
+INFO = alert("UploadNewErrorType", "info", segment="error_type", member="timeout")
 DAILY = alert("UploadDailySummary", "info")
 WEEKLY = alert("UploadWeeklyTrend", "info")
 TYPO = alert("Typo", "hihg", "typo_kpi")
 BARE = {"alertname": "Bare"}
+EXPORTER_DOWN = {
+    "alertname": "ExporterDown",
+    "severity": "critical",
+    "domain": "exporter",
+    "instance": "127.0.0.1:9464",
+}
 
 # Alerts and the ones that inhibit them; the others look alike and are not inhibited.
 INHIBITION: list[tuple[Labels, set[str]]] = [
@@ -54,15 +65,16 @@ INHIBITION: list[tuple[Labels, set[str]]] = [
     (alert("WorstOfNoKpi", "critical"), set()),
     (alert("BadOfNoKpi", "high"), set()),
     (alert("Tired", "medium", "long"), {"TiredEscalated"}),
-    (alert("TiredEscalated", "high", "long", escalated_from="medium"), set()),
+    (escalated("Tired", "high", "long"), set()),
     (alert("TiredOfTablet", "medium", "long", **TABLET), set()),
     (alert("Weary", "high", "longer"), {"WearyEscalated"}),
-    (alert("WearyEscalated", "critical", "longer", escalated_from="high"), set()),
+    (escalated("Weary", "critical", "longer"), set()),
     (alert("NotEscalated", "high", "plain"), set()),
     (alert("NextToIt", "medium", "plain"), set()),
-    ({"alertname": "ExporterDown", "severity": "critical", "domain": "exporter"}, set()),
+    (EXPORTER_DOWN, set()),
     (alert("StorageCheckMissing", "medium"), {"ExporterDown"}),
-    (alert("ThresholdMissing", "medium"), set()),
+    (alert("NoBeacons", "high"), {"ExporterDown"}),
+    (alert("ThresholdMissing", "high"), set()),
 ]
 
 
