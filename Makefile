@@ -1,0 +1,100 @@
+# Everything that is run by hand or by CI. `make` alone tells what there is.
+#
+# The first target that needs it makes .venv from the locked requirements and gets Prometheus,
+# Alertmanager and, for the tests, a few more programs from Debian (stack/debian.sh says how).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --require-hashes
+WHEELS := .tools/usr/share/python-wheels
+STACK := .venv/bin/python -m stack
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# -- Running ---------------------------------------------------------------------------------------
+
+run: .venv/run ## exporter, Prometheus and Alertmanager until Ctrl-C; DEMO=1 sends traffic to them
+	@sh stack/debian.sh run
+	@$(STACK) $(if $(filter-out 0,$(DEMO)),--demo)
+
+stop: .venv/run ## stop a `make run` of this checkout from another terminal
+	@$(STACK) --stop
+
+secrets: .venv/run ## files under .secrets/ for docker compose, where there are none yet
+	@.venv/bin/python -m stack.secrets
+
+# -- Checking --------------------------------------------------------------------------------------
+
+test: lint pytest ## everything that CI runs
+
+lint: format ruff mypy imports spelling ## the part of it that runs nothing
+
+format: .venv/dev
+	@echo "== ruff format --check" && ruff format --check .
+
+ruff: .venv/dev
+	@echo "== ruff check" && ruff check .
+
+mypy: .venv/dev
+	@echo "== mypy --strict" && mypy
+
+imports: .venv/dev
+	@echo "== lint-imports" && lint-imports
+
+spelling: .venv/dev
+	@echo "== codespell" && codespell
+
+pytest: .venv/dev
+	@sh stack/debian.sh test
+	@echo "== pytest" && pytest
+
+bench: .venv/dev ## measure; docs/benchmarks.md says how to read it
+	@sh stack/debian.sh test
+	@.venv/bin/python -m bench
+
+# -- Generating ------------------------------------------------------------------------------------
+
+golden: .venv/dev ## write again what is generated: docs/metrics.md, the dashboards, alertmanager/local.yml
+	python -m exporter metrics >.venv/metrics.md && mv .venv/metrics.md docs/metrics.md
+	python -m grafana.build
+	python alertmanager/derive.py
+
+lock: .venv/dev ## write the locked requirements again, after a change of pyproject.toml
+	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header \
+		pyproject.toml -o requirements.txt
+	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --extra dev \
+		--constraint requirements.txt pyproject.toml -o requirements-dev.txt
+
+# -- The environment -------------------------------------------------------------------------------
+
+.venv/bin/python:
+	@sh stack/debian.sh python
+	@python3 -c 'import sys; sys.exit("Python 3.11 or newer is needed.") if sys.version_info < (3, 11) else 0'
+	@if python3 -c 'import ensurepip' 2>/dev/null; then \
+		python3 -m venv .venv; \
+	else \
+		python3 -m venv --without-pip .venv && \
+		.venv/bin/python $(WHEELS)/pip-*.whl/pip install --quiet --no-index --find-links $(WHEELS) pip; \
+	fi
+
+.venv/run: requirements.txt | .venv/bin/python
+	@echo "Installing requirements.txt into .venv" && $(PIP_INSTALL) -r $<
+	@touch $@
+
+.venv/dev: requirements-dev.txt | .venv/run
+	@echo "Installing requirements-dev.txt into .venv" && $(PIP_INSTALL) -r $<
+	@touch $@
+
+clean: ## remove what can be made again; .run, which holds data, stays
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help run stop secrets test lint format ruff mypy imports spelling pytest bench golden lock clean

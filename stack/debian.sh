@@ -1,0 +1,128 @@
+#!/bin/sh
+# Finds the programs that this project runs beside Python, and installs from Debian what is missing.
+#
+#   sh stack/debian.sh python   what a virtual environment needs
+#   sh stack/debian.sh run      Prometheus and Alertmanager
+#   sh stack/debian.sh test     those, and the other ends of the tests
+#
+# root: by apt-get, with no service started. Anybody else: unpacked into .tools/, whose bin/ the
+# Makefile has in PATH; nothing outside of the checkout is touched.
+set -eu
+
+# A program and its package, by what it is for.
+python='python3 python3
+ensurepip python3-venv'
+run='prometheus prometheus
+promtool prometheus
+prometheus-alertmanager prometheus-alertmanager
+amtool prometheus-alertmanager'
+test="$run
+victoria-metrics victoria-metrics
+influxd influxdb
+strace strace"
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+tools=$here/.tools
+PATH=$tools/bin:$PATH
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+is_there() {
+    case $1 in
+    ensurepip) python3 -c 'import ensurepip' 2>/dev/null || [ -d "$tools/usr/share/python-wheels" ] ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# Prints the programs ($1: 1) or the packages ($1: 2) that are missing from the table $2.
+missing() {
+    printf '%s\n' "$2" | while read -r program package; do
+        if ! is_there "$program"; then
+            [ "$1" = 1 ] && echo "$program" || echo "$package"
+        fi
+    done | sort -u
+}
+
+# The policy of Debian for services that packages bring: none starts while this script runs. One
+# that is already there stays in force. Killed or not, no changed policy stays behind: it asks
+# whether the script still runs.
+without_services() {
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM HUP
+        printf '#!/bin/sh\nkill -0 %s 2>/dev/null && exit 101\nexit 0\n' $$ >"$policy"
+        chmod 755 "$policy"
+    fi
+    "$@"
+}
+
+as_root() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update </dev/null || fail "apt-get update failed; its words are above."
+    # shellcheck disable=SC2086  # one word for each package
+    without_services apt-get -qq install -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 $1 </dev/null >&2 ||
+        fail "apt-get could not install: $1"
+}
+
+as_anybody() {
+    lists=$tools/apt
+    mkdir -p "$lists/lists/partial" "$lists/archives/partial" "$lists/debs" "$tools/bin"
+    set -- "$1" -qq -o "Dir::State::Lists=$lists/lists" -o "Dir::Cache=$lists" -o Debug::NoLocking=1
+    packages=$1
+    shift
+    apt-get "$@" update </dev/null || fail "apt-get update failed; its words are above."
+    # What apt-get would install: the packages and whatever of their needs is missing here.
+    # shellcheck disable=SC2086
+    wanted=$(apt-get "$@" install --simulate --no-install-recommends $packages </dev/null |
+        sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+    [ -n "$wanted" ] || fail "apt-get knows no way to install: $packages"
+    # shellcheck disable=SC2086
+    (cd "$lists/debs" && apt-get "$@" download $wanted </dev/null) || fail "could not download: $wanted"
+    for deb in "$lists/debs"/*.deb; do
+        dpkg-deb -x "$deb" "$tools"
+        rm "$deb"
+    done
+}
+
+# A program under .tools finds its libraries there.
+wrap() {
+    for program in $1; do
+        [ "$program" != ensurepip ] || continue
+        for real in "$tools/usr/bin/$program" "$tools/usr/sbin/$program"; do
+            [ ! -x "$real" ] || break
+        done
+        [ -x "$real" ] || fail "$program is not in its package; please report it."
+        libraries=$(find "$tools/lib" "$tools/usr/lib" -name '*.so*' 2>/dev/null |
+            sed 's,/[^/]*$,,' | sort -u | tr '\n' ':')
+        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "${libraries%:}" "$real" \
+            >"$tools/bin/$program"
+        chmod 755 "$tools/bin/$program"
+    done
+}
+
+case ${1:-} in
+python) table=$python ;;
+run) table=$run ;;
+test) table=$test ;;
+*) fail "usage: sh stack/debian.sh python|run|test" ;;
+esac
+
+packages=$(missing 2 "$table" | tr '\n' ' ')
+[ -n "$packages" ] || exit 0
+programs=$(missing 1 "$table" | tr '\n' ' ')
+command -v apt-get >/dev/null || fail "Missing: $programs. Without apt-get, please install them yourself."
+case $programs in *python3*) [ "$(id -u)" = 0 ] || fail "python3 is missing; it cannot be unpacked, so please install it." ;; esac
+if [ "$(id -u)" = 0 ]; then
+    echo "Installing from Debian: $packages"
+    as_root "$packages"
+else
+    echo "Unpacking from Debian into .tools/: $packages"
+    as_anybody "$packages"
+    [ "$1" = python ] || wrap "$programs"
+fi
