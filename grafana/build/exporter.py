@@ -1,0 +1,465 @@
+"""The exporter: whether it takes, counts and delivers everything that it is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exporter.catalogue import BUDGET
+from grafana.build.style import (
+    BYTES,
+    BYTES_PER_SECOND,
+    COUNT,
+    GREEN,
+    PER_MINUTE,
+    PER_SECOND,
+    SECONDS,
+    VERMILION,
+    YES_NO,
+    Bars,
+    Board,
+    Number,
+    Prom,
+    Row,
+    Series,
+    Spread,
+    firing,
+    of_exporter,
+)
+
+GOOD_IS_ONE: Final = ((None, VERMILION), (1.0, GREEN))
+
+KNOWN: Final = "up and on (job, instance) last_over_time(exporter_build_info[1d])"
+
+FATES: Final = ("accepted", "duplicate", "rejected", "limited", "refused")
+
+
+def _quantiles(family: str) -> list[Prom]:
+    return [
+        Prom(
+            f"histogram_quantile({quantile}, sum by (le) (rate({family}_bucket"
+            "[$__rate_interval])))",
+            name,
+        )
+        for quantile, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
+    ]
+
+
+def _alert_line(alert: str) -> Prom:
+    return Prom(f'alert:threshold{{alert="{alert}"}}', "alert", line=True)
+
+
+BOARD: Final = Board(
+    uid="exporter",
+    title="Exporter",
+    question="Does the exporter take, count and deliver everything that it is told?",
+    folder="platform",
+    runbook="exporter",
+    rows=[
+        Row(
+            "Does it work now?",
+            [
+                Number(
+                    title="Up",
+                    question="How many exporters answer Prometheus, of how many that did in the"
+                    " last day?",
+                    good="Both figures alike.",
+                    unit=COUNT,
+                    span=4,
+                    queries=[
+                        Prom(f"sum({KNOWN})", "up"),
+                        Prom(f"count({KNOWN})", "of"),
+                    ],
+                ),
+                Number(
+                    title="Takes beacons",
+                    question="Is every journal writable?",
+                    good="Yes; no means a full disk: senders get 503 and try again later.",
+                    unit=YES_NO,
+                    span=4,
+                    steps=GOOD_IS_ONE,
+                    queries=[Prom("min(exporter_journal_writable)")],
+                ),
+                Number(
+                    title="Unaccounted events",
+                    question="Received minus accepted, duplicate, rejected, limited and refused:"
+                    " is any event lost or counted twice?",
+                    good="Zero, always.",
+                    unit=COUNT,
+                    span=4,
+                    steps=((None, VERMILION), (0.0, GREEN), (1.0, VERMILION)),
+                    queries=[
+                        Prom(
+                            "sum(exporter_events_received_total)"
+                            + "".join(f" - sum(exporter_events_{fate}_total)" for fate in FATES)
+                        )
+                    ],
+                ),
+                Number(
+                    title="Apply lag",
+                    question="How old is the oldest event that is written down but not counted?",
+                    good="Under a second.",
+                    unit=SECONDS,
+                    span=4,
+                    history=True,
+                    queries=[Prom("max(exporter_apply_lag_seconds)")],
+                ),
+                Number(
+                    title="Sink lag",
+                    question="How old is the oldest point that waits for InfluxDB?",
+                    good="A few seconds; it grows while InfluxDB is away, and nothing is lost.",
+                    unit=SECONDS,
+                    span=4,
+                    history=True,
+                    queries=[Prom("max(exporter_sink_lag_seconds)")],
+                ),
+                Number(
+                    title="Series",
+                    question="How many series does one exporter expose, and how many may it?",
+                    good="Steady and below the budget.",
+                    unit=COUNT,
+                    span=4,
+                    queries=[
+                        Prom(f"max({of_exporter('scrape_samples_scraped')})", "series"),
+                        Prom(f"vector({BUDGET})", "budget"),
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Is every event accounted for?",
+            [
+                Series(
+                    title="Events per second, by fate",
+                    question="What becomes of the events that arrive? The dashed line is what"
+                    " was received; the parts must reach it.",
+                    good="Nearly all accepted, the stack exactly as high as the line.",
+                    unit=PER_SECOND,
+                    span=12,
+                    by="fate",
+                    stacked=True,
+                    queries=[
+                        *(
+                            Prom(f"sum(rate(exporter_events_{fate}_total[$__rate_interval]))", fate)
+                            for fate in FATES
+                        ),
+                        Prom(
+                            "sum(rate(exporter_events_received_total[$__rate_interval]))",
+                            "received",
+                            line=True,
+                        ),
+                    ],
+                ),
+                Bars(
+                    title="Rejections by reason",
+                    question="Why were events refused for good in the chosen time?",
+                    good="Short bars; unauthorised and invalid rise after a release of a client.",
+                    unit=COUNT,
+                    span=6,
+                    colour=VERMILION,
+                    queries=[
+                        Prom(
+                            "sort_desc(sum by (reason) (increase(exporter_events_rejected_total"
+                            "[$__range])))",
+                            "{{reason}}",
+                        )
+                    ],
+                ),
+                firing("exporter", about=["instance"], span=6),
+                Series(
+                    title="Accepted events per second, by type",
+                    question="Which events arrive?",
+                    good="The usual mix; a type that vanishes is a sender that broke.",
+                    unit=PER_SECOND,
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (type) (rate(exporter_events_accepted_total"
+                            "[$__rate_interval]))",
+                            "{{type}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Answers per second, by status",
+                    question="What do we answer?",
+                    good="202 and 204; 429 is a sender over its rate, 503 a journal that cannot"
+                    " be written.",
+                    unit=PER_SECOND,
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (code) (rate(exporter_http_responses_total"
+                            "[$__rate_interval])) > 0",
+                            "{{code}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Absurd times and unknown events per minute",
+                    question="How often is a client's time not used, or an event not understood?",
+                    good="Few; a jump is a clock or a new sender.",
+                    unit=PER_MINUTE,
+                    queries=[
+                        Prom(
+                            "sum(rate(video_upload_clamped_total[$__rate_interval])) * 60",
+                            "absurd times",
+                        ),
+                        Prom(
+                            "sum(rate(video_generic_events_total[$__rate_interval])) * 60",
+                            "unknown events",
+                        ),
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Is it quick to write down and to count?",
+            [
+                Series(
+                    title="Time to answer",
+                    question="How long does a beacon wait for its answer, the disk included?",
+                    good="p99 under 50 ms.",
+                    unit=SECONDS,
+                    by="quantile",
+                    queries=_quantiles("exporter_http_request_seconds"),
+                ),
+                Series(
+                    title="Journal append",
+                    question="How long does one group commit take?",
+                    good="A few milliseconds; more is the disk.",
+                    unit=SECONDS,
+                    by="quantile",
+                    queries=_quantiles("exporter_journal_append_seconds"),
+                ),
+                Spread(
+                    title="Journal appends",
+                    question="How are the times of the group commits spread?",
+                    good="One band; a second one is another writer on the same disk.",
+                    unit=SECONDS,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(exporter_journal_append_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Apply lag",
+                    question="How long after it was written down is an event counted?",
+                    good="Under a second; a ramp means that more arrives than one core counts.",
+                    unit=SECONDS,
+                    queries=[
+                        Prom("exporter_apply_lag_seconds", "{{instance}}"),
+                        _alert_line("ExporterApplyLag"),
+                    ],
+                ),
+                Series(
+                    title="Checkpoint",
+                    question="How long does a checkpoint take?",
+                    good="Well under a second; it grows with sessions and outbox.",
+                    unit=SECONDS,
+                    by="quantile",
+                    queries=_quantiles("exporter_checkpoint_seconds"),
+                ),
+                Series(
+                    title="Records replayed at start",
+                    question="How many records did a process count again from the journal when"
+                    " it started?",
+                    good="Zero after an orderly stop; after a crash what the last checkpoint had"
+                    " not seen.",
+                    unit=COUNT,
+                    queries=[Prom("exporter_replayed_records", "{{instance}}")],
+                ),
+            ],
+        ),
+        Row(
+            "Is there room?",
+            [
+                Series(
+                    title="Disk free, and the journal's size",
+                    question="Does the journal stay bounded, and is there room for it?",
+                    good="Free is level; the journal is a saw, not a ramp.",
+                    unit=BYTES,
+                    span=12,
+                    queries=[
+                        Prom("exporter_disk_free_bytes", "free {{instance}}"),
+                        Prom("exporter_journal_bytes", "journal {{instance}}"),
+                    ],
+                ),
+                Series(
+                    title="Journal growth",
+                    question="How many bytes are written down each second?",
+                    good="Follows the events.",
+                    unit=BYTES_PER_SECOND,
+                    span=6,
+                    queries=[
+                        Prom(
+                            "rate(exporter_journal_appended_bytes_total[$__rate_interval])",
+                            "{{instance}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Series on /metrics",
+                    question="How many series does each exporter expose? The dashed line is the"
+                    " budget, which the catalogue keeps for any input.",
+                    good="Level; it only changes with a release.",
+                    unit=COUNT,
+                    span=6,
+                    queries=[
+                        Prom(of_exporter("scrape_samples_scraped"), "{{instance}}"),
+                        Prom(f"vector({BUDGET})", "budget", line=True),
+                        _alert_line("SeriesBudget"),
+                    ],
+                ),
+                Series(
+                    title="Sessions",
+                    question="How many lifecycles go on, and how many are remembered?",
+                    good="Open follows the active uploads; remembered is a few times that.",
+                    unit=COUNT,
+                    span=12,
+                    queries=[
+                        Prom("sum by (lifecycle) (exporter_open_sessions)", "open {{lifecycle}}"),
+                        Prom(
+                            "sum by (lifecycle) (exporter_remembered_sessions)",
+                            "remembered {{lifecycle}}",
+                        ),
+                    ],
+                ),
+                Series(
+                    title="Remembered ids",
+                    question="How many ids are held to recognise a repeated event?",
+                    good="A saw with a level top: old generations are dropped.",
+                    unit=COUNT,
+                    span=6,
+                    queries=[Prom("exporter_remembered_ids", "{{instance}}")],
+                ),
+                Series(
+                    title="Dead letters",
+                    question="How many refused beacons are kept for a look?",
+                    good="Few; a rise tells to look at them and to mend their sender.",
+                    unit=COUNT,
+                    span=6,
+                    queries=[Prom("exporter_dead_letters", "{{instance}}")],
+                ),
+            ],
+        ),
+        Row(
+            "Do points reach InfluxDB?",
+            [
+                Series(
+                    title="Sink lag",
+                    question="How old is the oldest point that waits?",
+                    good="A few seconds; a ramp while InfluxDB is away, and a fall when it is"
+                    " back.",
+                    unit=SECONDS,
+                    queries=[
+                        Prom("exporter_sink_lag_seconds", "{{sink}} {{instance}}"),
+                        _alert_line("SinkLagging"),
+                    ],
+                ),
+                Series(
+                    title="Outbox",
+                    question="How many points wait?",
+                    good="Near zero where a sink is configured.",
+                    unit=COUNT,
+                    queries=[Prom("exporter_outbox_points", "{{sink}} {{instance}}")],
+                ),
+                Series(
+                    title="Outbox size",
+                    question="How many bytes wait?",
+                    good="Near zero where a sink is configured; at its limit the oldest are"
+                    " dropped.",
+                    unit=BYTES,
+                    queries=[Prom("exporter_outbox_bytes", "{{sink}} {{instance}}")],
+                ),
+                Series(
+                    title="Points delivered, refused and dropped per minute",
+                    question="What becomes of the points?",
+                    good="All delivered; refused ones are set aside, dropped ones are lost.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    queries=[
+                        Prom(
+                            f"sum by (sink) (rate({family}[$__rate_interval])) * 60",
+                            f"{{{{sink}}}} {word}",
+                        )
+                        for family, word in (
+                            ("exporter_sink_points_total", "delivered"),
+                            ("exporter_sink_refused_points_total", "refused"),
+                            ("exporter_outbox_dropped_points_total", "dropped"),
+                        )
+                    ],
+                ),
+                Series(
+                    title="Failed deliveries per minute",
+                    question="Why do deliveries fail?",
+                    good="None; unreachable and busy are tried again, refused is our fault.",
+                    unit=PER_MINUTE,
+                    span=6,
+                    queries=[
+                        Prom(
+                            "sum by (kind) (rate(exporter_sink_errors_total"
+                            "[$__rate_interval])) * 60",
+                            "{{kind}}",
+                        )
+                    ],
+                ),
+                Number(
+                    title="Sink configured",
+                    question="Has every exporter an address to deliver to?",
+                    good="Yes; where there is none, points wait in the outbox.",
+                    unit=YES_NO,
+                    span=6,
+                    height=8,
+                    steps=GOOD_IS_ONE,
+                    queries=[Prom("min by (sink) (exporter_sink_configured)", "{{sink}}")],
+                ),
+            ],
+        ),
+        Row(
+            "Do its timers run?",
+            [
+                Series(
+                    title="Time since a timer last did its work",
+                    question="When did each timer last do its work?",
+                    good="A low saw for each; a ramp is a timer that stands still.",
+                    unit=SECONDS,
+                    span=12,
+                    queries=[
+                        Prom(
+                            "time() - min by (exported_job)"
+                            " (exporter_job_last_success_timestamp_seconds)",
+                            "{{exported_job}}",
+                        ),
+                        _alert_line("JobStalled"),
+                    ],
+                ),
+                Series(
+                    title="Failures per minute",
+                    question="What fails inside the process?",
+                    good="Nothing.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    queries=[
+                        Prom(
+                            "sum by (exported_job) (rate(exporter_job_errors_total"
+                            "[$__rate_interval])) * 60",
+                            "timer {{exported_job}}",
+                        ),
+                        Prom(
+                            "sum(rate(exporter_journal_append_errors_total"
+                            "[$__rate_interval])) * 60",
+                            "journal append",
+                        ),
+                        Prom(
+                            "sum(rate(exporter_checkpoint_errors_total[$__rate_interval])) * 60",
+                            "checkpoint",
+                        ),
+                    ],
+                ),
+            ],
+        ),
+    ],
+)

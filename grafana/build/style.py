@@ -1,0 +1,829 @@
+"""The house style: one palette, one set of units, and one builder for each kind of panel.
+
+A dashboard is a :class:`Board` of :class:`Row` of panels. Every panel says which question it
+answers and what good looks like; a member of a class (a device, an outcome, a severity) has the
+same colour on every panel of every dashboard; a line that was set by people (a target, a
+threshold) is dashed, has no fill, and is read from the series that the alerts read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from exporter.catalogue import DEFAULT_ROUTES
+
+with warnings.catch_warnings():
+    # The SDK would rather build the newer format; files of every Grafana hold the classic one.
+    warnings.filterwarnings("ignore", "Prefer using", DeprecationWarning)
+    from grafana_foundation_sdk.builders import (
+        bargauge,
+        common,
+        dashboard,
+        geomap,
+        heatmap,
+        prometheus,
+        stat,
+        table,
+        timeseries,
+    )
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.variants import Dataquery
+    from grafana_foundation_sdk.models import common as kinds
+    from grafana_foundation_sdk.models import dashboard as model
+    from grafana_foundation_sdk.models import heatmap as heat
+    from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
+
+# -- colours ---------------------------------------------------------------------------------
+# Okabe and Ito's palette, told apart with any colour vision; its black is grey here, because
+# black cannot be seen on a dark page.
+ORANGE: Final = "#E69F00"
+SKY: Final = "#56B4E9"
+GREEN: Final = "#009E73"
+YELLOW: Final = "#F0E442"
+BLUE: Final = "#0072B2"
+VERMILION: Final = "#D55E00"
+PURPLE: Final = "#CC79A7"
+GREY: Final = "#999999"
+
+COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
+    "outcome": {"completed": GREEN, "failed": VERMILION, "abandoned": ORANGE},
+    "result": {"ok": GREEN, "failed": VERMILION},
+    "severity": {
+        "critical": VERMILION,
+        "high": ORANGE,
+        "medium": PURPLE,
+        "low": SKY,
+        "info": GREY,
+    },
+    "source": {"lifecycle": BLUE, "report": ORANGE},
+    "first_try": {"yes": GREEN, "no": ORANGE},
+    "device": {
+        "desktop": BLUE,
+        "mobile": ORANGE,
+        "tablet": GREEN,
+        "tv": PURPLE,
+        "other": GREY,
+    },
+    "browser": {
+        "chrome": BLUE,
+        "safari": SKY,
+        "firefox": ORANGE,
+        "edge": GREEN,
+        "other": GREY,
+    },
+    "network": {
+        "4g": BLUE,
+        "3g": SKY,
+        "2g": ORANGE,
+        "slow-2g": VERMILION,
+        "other": GREY,
+    },
+    "size_class": {
+        "0-10MB": SKY,
+        "10-30MB": BLUE,
+        "30-100MB": ORANGE,
+        "100MB+": VERMILION,
+        "other": GREY,
+    },
+    "resolution": {
+        "sd": SKY,
+        "hd": BLUE,
+        "full_hd": ORANGE,
+        "uhd": VERMILION,
+        "other": GREY,
+    },
+    "age_class": {
+        "0-10s": SKY,
+        "10-30s": BLUE,
+        "30-60s": GREEN,
+        "1-5m": ORANGE,
+        "5m+": VERMILION,
+    },
+    "region": {
+        "africa": ORANGE,
+        "asia": VERMILION,
+        "europe": BLUE,
+        "north_america": SKY,
+        "oceania": PURPLE,
+        "south_america": GREEN,
+        "other": GREY,
+    },
+    "error_type": {
+        "network": BLUE,
+        "timeout": SKY,
+        "server": VERMILION,
+        "storage": ORANGE,
+        "auth": PURPLE,
+        "validation": YELLOW,
+        "cancelled": GREEN,
+        "other": GREY,
+    },
+    "operation": {
+        "put": BLUE,
+        "get": SKY,
+        "delete": ORANGE,
+        "list": PURPLE,
+        "check": GREEN,
+        "other": GREY,
+    },
+    "route": dict(
+        zip(
+            (*DEFAULT_ROUTES, "other"),
+            (BLUE, SKY, ORANGE, GREEN, PURPLE, VERMILION, YELLOW, GREY),
+            strict=True,
+        )
+    ),
+    "fate": {
+        "accepted": GREEN,
+        "duplicate": SKY,
+        "rejected": VERMILION,
+        "limited": ORANGE,
+        "refused": PURPLE,
+    },
+    "answer": {"2xx": GREEN, "4xx": ORANGE, "5xx": VERMILION, "other": GREY},
+    "window": {"5 min": SKY, "1 h": BLUE},
+    "line": {"target": GREEN, "alert": ORANGE, "budget": ORANGE, "received": GREY},
+    "quantile": {"p50": SKY, "p95": BLUE, "p99": ORANGE},
+}
+"""The colour of every member of every class, here and nowhere else."""
+
+# -- units -----------------------------------------------------------------------------------
+SHARE: Final = "percentunit"
+SECONDS: Final = "s"
+BYTES: Final = "decbytes"
+BYTES_PER_SECOND: Final = "Bps"
+COUNT: Final = "short"
+PER_MINUTE: Final = "suffix:/min"
+PER_SECOND: Final = "suffix:/s"
+SCORE: Final = "none"
+YES_NO: Final = "bool_yes_no"
+TIMES: Final = "suffix: ×"
+SINCE: Final = "dateTimeFromNow"
+
+# -- where things are ------------------------------------------------------------------------
+ROOT: Final = Path(__file__).parents[2]
+PROMETHEUS: Final = kinds.DataSourceRef(type_val="prometheus", uid="prometheus")
+INFLUXDB: Final = kinds.DataSourceRef(type_val="influxdb", uid="influxdb")
+
+
+def _link_base(name: str) -> str:
+    """An address of ``alertmanager/templates/links.tmpl``, the one place that has it."""
+    text = (ROOT / "alertmanager" / "templates" / "links.tmpl").read_text()
+    found = re.search(rf'define "{re.escape(name)}" -?}}}}\s*(\S+?)\s*{{{{-? end', text)
+    if found is None:
+        raise LookupError(f'links.tmpl does not define "{name}"')
+    return found.group(1)
+
+
+RUNBOOKS: Final = _link_base("video.runbooks")
+
+
+# -- queries ---------------------------------------------------------------------------------
+class Shape(Enum):
+    """In which form a panel wants its answer."""
+
+    RANGE = "range"
+    NOW = "now"
+    TABLE = "table"
+    BUCKETS = "buckets"
+    BUCKETS_NOW = "buckets now"
+
+
+class Query(ABC):
+    """One query of a panel."""
+
+    source: kinds.DataSourceRef
+
+    @abstractmethod
+    def target(self, ref: str, shape: Shape) -> Builder[Dataquery]:
+        """The query as Grafana wants it."""
+
+
+@dataclass(frozen=True)
+class Prom(Query):
+    """PromQL, and what its series are called; ``line`` is a dashed line that people set."""
+
+    expr: str
+    legend: str = ""
+    line: bool = False
+    source = PROMETHEUS
+
+    def target(self, ref: str, shape: Shape) -> Builder[Dataquery]:
+        """The query as Grafana wants it."""
+        target = (
+            prometheus.Dataquery()
+            .datasource(PROMETHEUS)
+            .ref_id(ref)
+            .expr(self.expr)
+            .legend_format(self.legend)
+            .editor_mode(QueryEditorMode.CODE)
+            .format(_FORMATS[shape])
+        )
+        return target.range() if shape in {Shape.RANGE, Shape.BUCKETS} else target.instant()
+
+
+_FORMATS: Final = {
+    Shape.RANGE: PromQueryFormat.TIME_SERIES,
+    Shape.NOW: PromQueryFormat.TIME_SERIES,
+    Shape.TABLE: PromQueryFormat.TABLE,
+    Shape.BUCKETS: PromQueryFormat.HEATMAP,
+    Shape.BUCKETS_NOW: PromQueryFormat.HEATMAP,
+}
+
+
+@dataclass(frozen=True)
+class Influx(Query):
+    """InfluxQL, which every version of InfluxDB speaks; the points of the chosen time."""
+
+    select: str
+    measurement: str
+    group: str
+    where: str = ""
+    alias: str = ""
+    source = INFLUXDB
+
+    @property
+    def statement(self) -> str:
+        """The whole query."""
+        where = " AND ".join(filter(None, ("$timeFilter", self.where)))
+        from_ = f'"{self.measurement}"'
+        clauses = ("SELECT", self.select, "FROM", from_, "WHERE", where, "GROUP BY", self.group)
+        return " ".join(clauses)
+
+    def target(self, ref: str, shape: Shape) -> Builder[Dataquery]:
+        """The query as Grafana wants it."""
+        return _InfluxTarget(
+            {
+                "datasource": INFLUXDB,
+                "refId": ref,
+                "query": self.statement,
+                "rawQuery": True,
+                "resultFormat": "time_series" if shape is Shape.RANGE else "table",
+                "alias": self.alias,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _InfluxTarget(Builder[Dataquery], Dataquery):
+    """The SDK has no type for InfluxQL; this is the JSON of one query."""
+
+    content: Mapping[str, object]
+
+    def build(self) -> Dataquery:
+        return self
+
+    def to_json(self) -> Mapping[str, object]:
+        return self.content
+
+
+# -- panels ----------------------------------------------------------------------------------
+Look = model.DynamicConfigValue
+"""One property that a series or a column has of its own."""
+
+P = TypeVar(
+    "P",
+    bargauge.Panel,
+    geomap.Panel,
+    heatmap.Panel,
+    stat.Panel,
+    table.Panel,
+    timeseries.Panel,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel(ABC):
+    """What every panel says: a title, the question that it answers, what good looks like."""
+
+    title: str
+    question: str
+    good: str
+    unit: str
+    queries: Sequence[Query]
+    span: int = 8
+    height: int = 8
+    by: str | None = None
+    """The class whose members the series are; it gives them their colours."""
+    more: str | None = None
+    """The uid of the dashboard that says more."""
+
+    @abstractmethod
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+
+    def _dress(self, panel: P, shape: Shape) -> P:
+        panel.title(self.title)
+        panel.description(f"{self.question}\n\n**Good:** {self.good}")
+        panel.datasource(self.queries[0].source)
+        panel.unit(self.unit).span(self.span).height(self.height)
+        if self.more is not None:
+            link = dashboard.DashboardLink("More").type(model.DashboardLinkType.LINK)
+            panel.links([link.url(f"/d/{self.more}").keep_time(True)])
+        for ref, query in _lettered(self.queries):
+            panel.with_target(query.target(ref, shape))
+        for regexp, colour in _colours(self.by):
+            panel.override_by_regexp(regexp, [_fixed(colour)])
+        return panel
+
+
+def _lettered(queries: Sequence[Query]) -> Iterator[tuple[str, Query]]:
+    return zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(queries)], queries, strict=True)
+
+
+def _colours(kind: str | None) -> Iterator[tuple[str, str]]:
+    """A pattern for each member of a class: the series of its name, or with a word before it."""
+    if kind is not None:
+        for member, colour in COLOURS[kind].items():
+            yield f"/(^| ){re.escape(member)}$/", colour
+
+
+def _fixed(colour: str) -> Look:
+    return Look("color", {"mode": "fixed", "fixedColor": colour})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series(Panel):
+    """Lines over time; ``stacked`` where they are parts of a whole."""
+
+    stacked: bool = False
+    least: float | None = 0
+    most: float | None = None
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(timeseries.Panel(), Shape.RANGE)
+        panel.line_width(1.5).fill_opacity(40 if self.stacked else 0).span_nulls(False)
+        panel.show_points(kinds.VisibilityMode.AUTO).interval(_STEP)
+        panel.color_scheme(_plain(BLUE) if len(self.queries) == 1 and not self.by else _PALETTE)
+        panel.legend(
+            common.VizLegendOptions()
+            .show_legend(True)
+            .display_mode(kinds.LegendDisplayMode.LIST)
+            .placement(kinds.LegendPlacement.BOTTOM)
+            .calcs(["lastNotNull"])
+        )
+        panel.tooltip(
+            common.VizTooltipOptions()
+            .mode(kinds.TooltipDisplayMode.MULTI)
+            .sort(kinds.SortOrder.DESCENDING)
+        )
+        if self.stacked:
+            panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
+        if self.least is not None:
+            panel.min(self.least)
+        if self.most is not None:
+            panel.max(self.most)
+        self._dash(panel)
+        return panel.build()
+
+    def _dash(self, panel: timeseries.Panel) -> None:
+        for ref, query in _lettered(self.queries):
+            if not isinstance(query, Prom) or not query.line:
+                continue
+            panel.override_by_query(ref, _DASHED)
+            if query.legend == "{{severity}}":
+                for regexp, colour in _colours("severity"):
+                    panel.override_by_regexp(regexp, [_fixed(colour)])
+            elif query.legend in COLOURS["line"]:
+                panel.override_by_query(ref, [_fixed(COLOURS["line"][query.legend])])
+
+
+_STEP: Final = "1m"
+"""The shortest step of a line: a rate over less is noise where little happens."""
+
+_PALETTE: Final = dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+
+_DASHED: Final = [
+    Look("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
+    Look("custom.lineWidth", 1),
+    Look("custom.fillOpacity", 0),
+    Look("custom.showPoints", "never"),
+    Look("custom.stacking", {"mode": "none", "group": "lines"}),
+]
+
+
+def _plain(colour: str) -> dashboard.FieldColor:
+    return dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(colour)
+
+
+def _steps(*steps: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
+    return (
+        dashboard.ThresholdsConfig()
+        .mode(model.ThresholdsMode.ABSOLUTE)
+        .steps([model.Threshold(value, colour) for value, colour in steps])
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Panel):
+    """The state now, in large figures.
+
+    ``steps`` colour every figure; ``scored`` is the letter of a query that answers a KPI score,
+    which carries its own colours because 0 and 100 mean the same for every KPI.
+    """
+
+    height: int = 5
+    history: bool = False
+    steps: Sequence[tuple[float | None, str]] = ()
+    scored: str | None = None
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(stat.Panel(), Shape.RANGE if self.history else Shape.NOW)
+        panel.graph_mode(
+            kinds.BigValueGraphMode.AREA if self.history else kinds.BigValueGraphMode.NONE
+        )
+        panel.color_mode(kinds.BigValueColorMode.VALUE)
+        panel.text_mode(
+            kinds.BigValueTextMode.VALUE_AND_NAME
+            if len(self.queries) > 1
+            else kinds.BigValueTextMode.AUTO
+        )
+        panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        panel.no_value("no data")
+        if self.steps:
+            panel.thresholds(_steps(*self.steps)).color_scheme(_BY_STEPS)
+        else:
+            panel.color_scheme(_plain(BLUE))
+        if self.scored:
+            panel.override_by_query(self.scored, SCORE_COLUMN)
+        return panel.build()
+
+
+_BY_STEPS: Final = dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS)
+
+SCORE_STEPS: Final = ((None, VERMILION), (1.0, ORANGE), (100.0, GREEN))
+"""A score is 0 at the critical threshold and 100 at the target, whatever these are."""
+
+SCORE_COLUMN: Final = [
+    Look("unit", SCORE),
+    Look("decimals", 0),
+    Look("color", {"mode": "thresholds"}),
+    Look(
+        "thresholds",
+        {
+            "mode": "absolute",
+            "steps": [{"value": value, "color": colour} for value, colour in SCORE_STEPS],
+        },
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars(Panel):
+    """One bar for each member, now; ``buckets`` where they are the buckets of a histogram."""
+
+    buckets: bool = False
+    colour: str = BLUE
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(bargauge.Panel(), Shape.BUCKETS_NOW if self.buckets else Shape.NOW)
+        panel.orientation(kinds.VizOrientation.HORIZONTAL)
+        panel.display_mode(kinds.BarGaugeDisplayMode.BASIC)
+        panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        panel.color_scheme(_plain(self.colour)).min(0).no_value("no data")
+        return panel.build()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread(Panel):
+    """The buckets of a histogram over time."""
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(heatmap.Panel(), Shape.BUCKETS)
+        panel.calculate(False).cell_gap(1).interval(_STEP)
+        panel.color(
+            heatmap.HeatmapColorOptions()
+            .mode(heat.HeatmapColorMode.SCHEME)
+            .scheme("Viridis")
+            .steps(64)
+        )
+        panel.y_axis(heatmap.YAxisConfig().unit(self.unit))
+        panel.cell_values(heatmap.CellValues().unit(COUNT))
+        return panel.build()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: the field that fills it, and how it looks."""
+
+    field: str
+    title: str
+    unit: str | None = None
+    looks: Sequence[Look] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Panel):
+    """A table with the named columns, in their order; the answers of its queries are merged."""
+
+    columns: Sequence[Column]
+    computed: Sequence[tuple[str, str, str]] = ()
+    """Quotients of two fields: (name, dividend, divisor)."""
+    sort: tuple[str, bool] | None = None
+    """The title of the column to sort by, and whether the largest comes first."""
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(table.Panel(), Shape.TABLE)
+        panel.transformations(list(self._transformations()))
+        for column in self.columns:
+            looks = list(column.looks)
+            if column.unit is not None:
+                looks.append(Look("unit", column.unit))
+            if looks:
+                panel.override_by_name(column.title, looks)
+        panel.no_value("none")
+        if self.sort is not None:
+            title, descending = self.sort
+            panel.sort_by([common.TableSortByFieldState().display_name(title).desc(descending)])
+        return panel.build()
+
+    def _transformations(self) -> Iterator[model.DataTransformerConfig]:
+        yield from _merged(self.computed)
+        names = [column.field for column in self.columns]
+        yield model.DataTransformerConfig(
+            "filterFieldsByName", options={"include": {"names": names}}
+        )
+        yield model.DataTransformerConfig(
+            "organize",
+            options={
+                "indexByName": {name: index for index, name in enumerate(names)},
+                "renameByName": {
+                    column.field: column.title
+                    for column in self.columns
+                    if column.title != column.field
+                },
+            },
+        )
+
+
+def _merged(computed: Sequence[tuple[str, str, str]]) -> Iterator[model.DataTransformerConfig]:
+    """One table of the answers of all queries, with the quotients of its fields."""
+    yield model.DataTransformerConfig("merge", options={})
+    for name, dividend, divisor in computed:
+        binary = {"left": dividend, "operator": "/", "right": divisor}
+        yield model.DataTransformerConfig(
+            "calculateField", options={"mode": "binary", "alias": name, "binary": binary}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class World(Panel):
+    """A map: one disc for each country, its size and its colour by two fields."""
+
+    height: int = 12
+    country: str
+    size: str
+    shade: str
+    computed: Sequence[tuple[str, str, str]] = ()
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(geomap.Panel(), Shape.TABLE)
+        panel.transformations(list(_merged(self.computed)))
+        panel.view(geomap.MapViewConfig().id("zero").lat(20).lon(0).zoom(1))
+        panel.basemap(common.MapLayerOptions().type("default").name("Map"))
+        panel.layers([self._discs()])
+        panel.override_by_name(
+            self.shade,
+            [
+                Look("unit", SHARE),
+                Look("min", 0),
+                Look("color", {"mode": "continuous-YlRd"}),
+            ],
+        )
+        return panel.build()
+
+    def _discs(self) -> common.MapLayerOptions:
+        style = {
+            "size": {"field": self.size, "fixed": 5, "min": 4, "max": 30},
+            "color": {"field": self.shade, "fixed": BLUE},
+            "opacity": 0.7,
+            "symbol": {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"},
+        }
+        return (
+            common.MapLayerOptions()
+            .type("markers")
+            .name(self.title)
+            .tooltip(True)
+            .config({"showLegend": True, "style": style})
+            .location(
+                common.FrameGeometrySource()
+                .mode(kinds.FrameGeometrySourceMode.LOOKUP)
+                .lookup(self.country)
+                .gazetteer("public/gazetteer/countries.json")
+            )
+        )
+
+
+# -- panels that several dashboards have -----------------------------------------------------
+_SEVERITY_TEXT: Final = (
+    Look(
+        "mappings",
+        [
+            {"type": "value", "options": {name: {"color": colour, "index": index}}}
+            for index, (name, colour) in enumerate(COLOURS["severity"].items())
+        ],
+    ),
+    Look("custom.cellOptions", {"type": "color-text"}),
+)
+
+
+def of_exporter(expr: str) -> str:
+    """The series that only exporters have; a target is one where it shows its build."""
+    return f"{expr} and on (job, instance) exporter_build_info"
+
+
+def firing(
+    domain: str | None = None,
+    *,
+    about: Sequence[str] = ("kpi", "segment", "member"),
+    span: int = 12,
+) -> Listing:
+    """The alerts that fire now, of one domain or of all; ``about`` are the labels shown."""
+    of = "" if domain is None else f', domain="{domain}"'
+    runbook = f"{RUNBOOKS}/docs/runbooks/${{__data.fields.domain}}.md"
+    return Listing(
+        title="Firing alerts",
+        question="Which alerts fire now, about what, and since when? The name opens the runbook.",
+        good="None.",
+        unit=COUNT,
+        span=span,
+        queries=[
+            Prom(
+                f'ALERTS_FOR_STATE{{alertname!="Watchdog"{of}}} * 1000 '
+                f'and ignoring (alertstate) ALERTS{{alertstate="firing"{of}}}'
+            )
+        ],
+        columns=[
+            Column("severity", "severity", looks=_SEVERITY_TEXT),
+            Column(
+                "alertname",
+                "alertname",
+                looks=[Look("links", [{"title": "Runbook", "url": runbook, "targetBlank": True}])],
+            ),
+            Column("domain", "domain"),
+            *(Column(label, label) for label in about),
+            Column("Value", "since", unit=SINCE),
+        ],
+        sort=("severity", False),
+    )
+
+
+# -- dashboards ------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Choice:
+    """A variable: the values of a label, several at once or all of them."""
+
+    label: str
+    metric: str
+
+    def build(self) -> dashboard.QueryVariable:
+        """The variable as Grafana wants it."""
+        return (
+            dashboard.QueryVariable(self.label)
+            .label(self.label.replace("_", " ").capitalize())
+            .datasource(PROMETHEUS)
+            .query(f"label_values({self.metric}, {self.label})")
+            .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
+            .sort(model.VariableSort.DISABLED)
+            .multi(True)
+            .include_all(True)
+            .all_value(".*")
+            .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+        )
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A variable with fixed values, one at a time; the first is the default."""
+
+    name: str
+    label: str
+    values: Sequence[str]
+
+    def build(self) -> dashboard.CustomVariable:
+        """The variable as Grafana wants it."""
+        first, *_ = self.values
+        return (
+            dashboard.CustomVariable(self.name)
+            .label(self.label)
+            .values(",".join(self.values))
+            .current(model.VariableOption(selected=True, text=first, value=first))
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """Panels under one question."""
+
+    title: str
+    panels: Sequence[Panel]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A dashboard."""
+
+    uid: str
+    title: str
+    question: str
+    folder: str
+    rows: Sequence[Row]
+    variables: Sequence[Choice | Switch] = ()
+    runbook: str = ""
+    """The stem of its runbooks; empty where the dashboard is about every domain."""
+
+    def render(self) -> str:
+        """The JSON that Grafana provisions."""
+        content: dict[str, Any] = json.loads(JSONEncoder().encode(self._build()))
+        for number, panel in enumerate(content["panels"], start=1):
+            panel["id"] = number
+        # The SDK puts links and annotations into a menu; an SRE should not have to look for them.
+        for shown in (*content["links"], *content["annotations"]["list"]):
+            del shown["placement"]
+        content["id"] = None
+        return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def _build(self) -> model.Dashboard:
+        board = (
+            dashboard.Dashboard(self.title)
+            .uid(self.uid)
+            .description(self.question)
+            .tags(["video", self.folder])
+            .readonly()
+            .refresh("30s")
+            .time("now-6h", "now")
+            .timezone("browser")
+            .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        )
+        for variable in self.variables:
+            board.with_variable(variable.build())
+        for name, severities, colour in (
+            ("Critical and high alerts", "critical|high", VERMILION),
+            ("Lower alerts", "medium|low|info", GREY),
+        ):
+            board.annotation(self._alerts(name, severities, colour))
+        for link in self._links():
+            board.link(link)
+        for row in self.rows:
+            board.with_row(dashboard.Row(row.title))
+            for panel in row.panels:
+                board.with_panel(_Built(panel))
+        return board.build()
+
+    def _alerts(self, name: str, severities: str, colour: str) -> dashboard.AnnotationQuery:
+        of = f', domain="{self.runbook}"' if self.runbook else ""
+        return (
+            dashboard.AnnotationQuery()
+            .name(name)
+            .datasource(PROMETHEUS)
+            .enable(True)
+            .icon_color(colour)
+            .expr(f'ALERTS{{alertstate="firing", severity=~"{severities}"{of}}}')
+            .step("60s")
+            .title_format("{{alertname}}")
+            .text_format("{{severity}} {{kpi}} {{segment}} {{member}}")
+            .tag_keys("severity,kpi")
+        )
+
+    def _links(self) -> Iterator[dashboard.DashboardLink]:
+        yield (
+            dashboard.DashboardLink("Video dashboards")
+            .type(model.DashboardLinkType.DASHBOARDS)
+            .tags(["video"])
+            .as_dropdown(True)
+            .keep_time(True)
+            .include_vars(True)
+        )
+        runbook = f"{self.runbook}.md" if self.runbook else ""
+        yield (
+            dashboard.DashboardLink("Runbooks")
+            .type(model.DashboardLinkType.LINK)
+            .icon("doc")
+            .url(f"{RUNBOOKS}/docs/runbooks/{runbook}")
+            .target_blank(True)
+        )
+
+
+@dataclass(frozen=True)
+class _Built(Builder[model.Panel]):
+    """A panel of ours where the SDK asks for a builder of its own."""
+
+    panel: Panel
+
+    def build(self) -> model.Panel:
+        return self.panel.build()
