@@ -97,7 +97,7 @@ class Application:
         began = time.perf_counter()
         await self.engine.checkpoint()
         seconds = time.perf_counter() - began
-        self.engine.process.add(telemetry.CHECKPOINT_SECONDS((), seconds))
+        self.engine.process.count(telemetry.CHECKPOINT_SECONDS, (), seconds)
 
     async def _deliver(self) -> None:
         await self._delivery.run()
@@ -137,9 +137,11 @@ class Application:
         self._runners = (public[0], operations[0])
         self.public_port, self.operations_port = public[1], operations[1]
         self._jobs.start()
-        # What lives now lives for ever; a collection need not look at it again.
+        # What lives now lives for ever; a collection need not look at it again. Events and states
+        # are untracked, so collections are rarely needed at all.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 50, 100)
         log.info(
             "taking beacons",
             extra={

@@ -56,16 +56,17 @@ class Delivery:
         return True
 
     def _count(self, lines: int, refused: int) -> None:
-        add = self._engine.process.add
+        count = self._engine.process.count
         labels = BySink(SinkName.INFLUX)
-        add(telemetry.DELIVERED(labels, float(lines - refused)))
+        count(telemetry.DELIVERED, labels, float(lines - refused))
         if refused:
             log.error("the sink refuses points; they are set aside", extra={"points": refused})
-            add(telemetry.SET_ASIDE(labels, float(refused)))
-            add(telemetry.SINK_ERRORS(BySinkError(SinkName.INFLUX, SinkError.REFUSED)))
+            count(telemetry.SET_ASIDE, labels, float(refused))
+            count(telemetry.SINK_ERRORS, BySinkError(SinkName.INFLUX, SinkError.REFUSED))
 
     def _later(self, kind: SinkError, error: Exception) -> bool:
-        self._engine.process.add(telemetry.SINK_ERRORS(BySinkError(SinkName.INFLUX, kind)))
+        labels = BySinkError(SinkName.INFLUX, kind)
+        self._engine.process.count(telemetry.SINK_ERRORS, labels)
         self._now(kind.value, error)
         return False
 

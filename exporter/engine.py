@@ -51,7 +51,7 @@ class Engine:
         pipeline: Pipeline,
         process: Store,
         clock: Clock,
-        line: Callable[[Point], str],
+        line: Callable[[Point, int], str],
     ) -> None:
         self.pipeline = pipeline
         self.process = process
@@ -70,7 +70,7 @@ class Engine:
         self._state_thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._waiting: deque[tuple[float, asyncio.Future[None] | None]] = deque()
         self._turned_away = _TurnedAway()
-        self._unsaved: tuple[Snapshot, Sequence[Point]] | None = None
+        self._unsaved: tuple[Snapshot, Sequence[tuple[Point, int]]] | None = None
         self._saved = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -110,6 +110,11 @@ class Engine:
     def turn_away(self, refusals: Iterable[Refusal] = (), *, limited: int = 0) -> None:
         """Count what was not taken; it is written down with the next entry."""
         self._turned_away.add(refusals, limited=limited)
+
+    @property
+    def wants_samples(self) -> bool:
+        """Whether one more refused beacon would be kept, and not only counted."""
+        return self._turned_away.wants_samples
 
     def refuse(self) -> None:
         """Count a beacon that got 503; it is written down once writing works again."""
@@ -152,14 +157,14 @@ class Engine:
 
     def _on_commit(self, commit: Commit) -> None:
         process = self.process
-        process.add(telemetry.APPEND_SECONDS((), commit.seconds))
+        process.count(telemetry.APPEND_SECONDS, (), commit.seconds)
         if commit.error is not None:
             self._on_failure(commit)
             return
         if self.failing:
             self.failing = False
             log.warning("the journal writes again")
-        process.add(telemetry.APPENDED_BYTES((), float(commit.size)))
+        process.count(telemetry.APPENDED_BYTES, (), float(commit.size))
         futures = [self._waiting.popleft()[1] for _ in commit.entries]
         for entry in commit.entries:
             self._apply(entry)
@@ -169,7 +174,7 @@ class Engine:
                 future.set_result(None)
 
     def _on_failure(self, commit: Commit) -> None:
-        self.process.add(telemetry.APPEND_ERRORS())
+        self.process.count(telemetry.APPEND_ERRORS, ())
         if not self.failing:
             self.failing = True
             log.error("the journal cannot write", extra={"error": str(commit.error)})
@@ -187,7 +192,7 @@ class Engine:
             # One entry that the code cannot digest must not stop the counting of all others,
             # now or at every start; what it is stays in the journal's log line and the counter.
             log.exception("an entry of the journal could not be counted")
-            self.process.add(telemetry.APPLY_ERRORS())
+            self.process.count(telemetry.APPLY_ERRORS, ())
 
     async def checkpoint(self) -> None:
         """Save what changed since the last checkpoint; what fails is tried again as it is."""
@@ -198,7 +203,7 @@ class Engine:
         await self.in_state_thread(self._save, *self._unsaved)
         self._unsaved = None
 
-    def _snapshot(self) -> tuple[Snapshot, Sequence[Point]]:
+    def _snapshot(self) -> tuple[Snapshot, Sequence[tuple[Point, int]]]:
         pipeline = self.pipeline
         points, refusals = tuple(pipeline.points), tuple(pipeline.refusals)
         pipeline.points.clear()
@@ -216,8 +221,8 @@ class Engine:
         )
         return snapshot, points
 
-    def _save(self, snapshot: Snapshot, points: Sequence[Point]) -> None:
-        lines = [self._line(point) for point in points]
+    def _save(self, snapshot: Snapshot, points: Sequence[tuple[Point, int]]) -> None:
+        lines = [self._line(point, stamp) for point, stamp in points]
         dropped = self._state.save(snapshot, lines)
         self._saved = snapshot.position
         self.journal.prune(snapshot.position)
@@ -227,7 +232,7 @@ class Engine:
         if dropped:
             log.error("the outbox is full; the oldest points are lost", extra={"points": dropped})
             labels = telemetry.BySink(telemetry.SinkName.INFLUX)
-            self.process.add(telemetry.OUTBOX_DROPPED(labels, float(dropped)))
+            self.process.count(telemetry.OUTBOX_DROPPED, labels, float(dropped))
 
     async def in_state_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Run ``work`` on the one thread that may touch the state file."""
@@ -255,10 +260,15 @@ class _TurnedAway:
         self._limited = 0
         self.refused = 0
 
+    @property
+    def wants_samples(self) -> bool:
+        """Whether there is room for one more sample."""
+        return len(self._samples) < MOST_SAMPLES
+
     def add(self, refusals: Iterable[Refusal], *, limited: int) -> None:
         self._limited += limited
         for refusal in refusals:
-            if refusal.sample and len(self._samples) < MOST_SAMPLES:
+            if refusal.sample and self.wants_samples:
                 self._samples.append(refusal)
             else:
                 self._counts[refusal.reason] = self._counts.get(refusal.reason, 0) + refusal.count

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Any, Final, NamedTuple, Protocol, Self
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Protocol, Self
 
 import msgspec
 from msgspec import Meta
 
-from exporter.metric import AnyMetric, Observation, Route
+from exporter.metric import AnyMetric, Closed, Observation, Route
 
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$")]
 """An identifier made by a program: no spaces, no ``@``, so no address of a person fits in."""
@@ -34,7 +33,7 @@ UNKNOWN_COUNTRY: Final = "ZZ"
 """What ISO 3166-1 reserves for an unknown country."""
 
 
-class Known(StrEnum):
+class Known(Closed):
     """A closed set of label values; whatever is not a member becomes ``other``.
 
     So a value nobody has heard of can never make a series, and never costs anyone their event.
@@ -150,6 +149,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
         """The event as it may be written down: classes instead of what names a person."""
         return self
 
+    facts: ClassVar[bool] = False
+    """Whether its observations name facts that other events may report as well."""
+
     def observe(self) -> Iterable[Observation]:
         """The numbers that this event means on its own, whatever else happened."""
         return ()
@@ -161,7 +163,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
 def event_type(event: Event | type[Event]) -> str:
     """The ``type`` of an event, such as ``upload.completed``."""
-    return str(event.__struct_config__.tag)
+    return event.__struct_config__.tag  # type: ignore[return-value]
 
 
 Field = float | int | bool | str
@@ -234,11 +236,16 @@ class Lifecycle(Protocol):
         """What it remembers of a subject."""
         ...
 
-    def subject(self, event: Event) -> str | None:
-        """The key of what ``event`` is about, or None where it is not about this lifecycle."""
+    @property
+    def about(self) -> tuple[type[Event], ...]:
+        """The types of the events that may concern it."""
         ...
 
-    def saw(self, state: Any, event: Event, moment: Moment) -> Step:
+    def subject(self, event: Any) -> str | None:
+        """The key of what an event of those types is about, or None where it names none."""
+        ...
+
+    def saw(self, state: Any, event: Any, moment: Moment) -> Step:
         """What ``event`` does to the subject."""
         ...
 

@@ -59,8 +59,8 @@ class Jobs:
             await job.work()
         except Exception:
             log.exception("the job %s failed and will run again", job.name)
-            self._process.add(telemetry.JOB_ERRORS(ByJob(job.name)))
+            self._process.count(telemetry.JOB_ERRORS, ByJob(job.name))
             if job.name is JobName.CHECKPOINT:
-                self._process.add(telemetry.CHECKPOINT_ERRORS())
+                self._process.count(telemetry.CHECKPOINT_ERRORS, ())
         else:
             self.succeeded[job.name] = self._clock.now()

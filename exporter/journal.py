@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -43,8 +44,9 @@ class Journal:
     def __init__(self, path: Path, codec: Codec) -> None:
         self._path = path
         self._codec = codec
-        self._pending: list[Entry] = []
-        self._wake = threading.Condition()
+        # Appending to a deque is atomic; the bell rings only for a writer that sleeps.
+        self._pending: deque[Entry] = deque()
+        self._bell = threading.Event()
         self._closing = False
         self._pruned_to = self._prune_to = 0
         self._thread: threading.Thread | None = None
@@ -85,10 +87,9 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Queue an entry; it is on disk when ``committed`` says so."""
-        with self._wake:
-            self._pending.append(entry)
-            if len(self._pending) == 1:
-                self._wake.notify()
+        self._pending.append(entry)
+        if not self._bell.is_set():
+            self._bell.set()
 
     def prune(self, position: int) -> None:
         """Allow the next commit to remove what a checkpoint up to ``position`` holds."""
@@ -101,45 +102,54 @@ class Journal:
 
     def close(self) -> None:
         """Write what is queued, then stop."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._bell.set()
         if self._thread is not None:
             self._thread.join()
         self._db.close()
 
     def _write(self) -> None:
+        pending = self._pending
         while True:
-            with self._wake:
-                while not self._pending and not self._closing:
-                    self._wake.wait()
-                if not self._pending:
+            if not pending:
+                if self._closing:
                     return
-                batch = self._pending[:MOST_ENTRIES]
-                self._pending = self._pending[MOST_ENTRIES:]
+                self._bell.wait()
+                self._bell.clear()
+                continue
+            batch = [pending.popleft() for _ in range(min(len(pending), MOST_ENTRIES))]
             self._committed(self._commit(batch))
+            if self._prune_to > self._pruned_to:
+                self._remove()
 
     def _commit(self, batch: list[Entry]) -> Commit:
         began = time.perf_counter()
         body = self._codec.encode(batch)
         first, error = self._next, None
-        prune_to = self._prune_to
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            # One statement is one transaction, and its return is the end of its sync.
             self._db.execute(
                 "INSERT INTO batch (first, count, version, body) VALUES (?, ?, ?, ?)",
                 (first, len(batch), VERSION, body),
             )
-            if prune_to > self._pruned_to:
-                self._db.execute("DELETE FROM batch WHERE first + count - 1 <= ?", (prune_to,))
-            self._db.execute("COMMIT")
         except sqlite3.Error as failure:
             error = failure
             self._roll_back()
         else:
             self._next += len(batch)
+        seconds = time.perf_counter() - began
+        return Commit(batch, first, len(body), seconds, error)
+
+    def _remove(self) -> None:
+        """Give back the room of what a checkpoint holds; a failure only leaves it for later."""
+        prune_to = self._prune_to
+        try:
+            self._db.execute("DELETE FROM batch WHERE first + count - 1 <= ?", (prune_to,))
+        except sqlite3.Error:
+            log.warning("the journal could not be pruned", exc_info=True)
+            self._roll_back()
+        else:
             self._pruned_to = prune_to
-        return Commit(batch, first, len(body), time.perf_counter() - began, error)
 
     def _roll_back(self) -> None:
         """Leave no transaction open, or every later commit fails as well."""

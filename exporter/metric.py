@@ -23,6 +23,13 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
+Observation = tuple[Any, tuple[str, ...], float, str | None]
+"""One number for one metric: the metric, label values, the number, and the fact behind it.
+
+The fact is None, or names what several events may report: the pipeline counts the first
+observation of a fact and drops the others. A plain tuple, because nothing is made more often.
+"""
+
 Members = Mapping[type, Sequence[str]]
 """The members of label types that settings close: ``{Route: ("/api/uploads", "other")}``."""
 
@@ -46,17 +53,10 @@ class Unlabelled(NamedTuple):
 L = TypeVar("L", bound=tuple[str, ...])
 
 
-class Observation(NamedTuple):
-    """One number for one metric under one set of labels.
+class Closed(StrEnum):
+    """A closed set of label values. Hashed as the string it is: Enum's own hash is Python code."""
 
-    ``once`` names the fact behind the number where several events may report the same fact:
-    the pipeline counts the first observation of a name and drops the others.
-    """
-
-    metric: Counter[Any] | Histogram[Any]
-    labels: tuple[str, ...]
-    value: float = 1.0
-    once: str | None = None
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +96,7 @@ class Counter(Metric[L]):
         self, labels: L | tuple[()] = (), value: float = 1.0, *, once: str | None = None
     ) -> Observation:
         """One observation."""
-        return Observation(self, labels, value, once)
+        return (self, labels, value, once)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +117,7 @@ class Histogram(Metric[L]):
         self, labels: L | tuple[()], value: float, *, once: str | None = None
     ) -> Observation:
         """One observation."""
-        return Observation(self, labels, value, once)
+        return (self, labels, value, once)
 
     def most_series(self, members: Members) -> int:
         """Buckets with +Inf, the sum and the count, for each combination of labels."""

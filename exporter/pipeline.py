@@ -6,13 +6,12 @@ A fold: the same records give the same numbers, live or replayed. Nothing here r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Final
 
 from exporter import telemetry
 from exporter.dedup import Dedup, fingerprint
 from exporter.event import Event, Point, event_type
-from exporter.metric import EventType, Observation
+from exporter.metric import AnyMetric, Observation
 from exporter.record import Entry, Refusal
 from exporter.sessions import Sessions
 from exporter.store import Store
@@ -29,15 +28,22 @@ class Pipeline:
         self.sessions = sessions
         self.now = 0.0
         self.stamps = 0
-        self.points: deque[Point] = deque()
+        self.points: deque[tuple[Point, int]] = deque()
         self.refusals: deque[tuple[float, Refusal]] = deque()
+        self._received = store.cell(telemetry.RECEIVED)
+        self._duplicate = store.cell(telemetry.DUPLICATE)
+        self._accepted = {
+            labels[0]: store.cell(telemetry.ACCEPTED, labels)
+            for labels in store.cells(telemetry.ACCEPTED)
+        }
 
     def apply(self, entry: Entry) -> None:
         """Count one entry of the journal; entries must come in the journal's order."""
         self.now = max(self.now, entry.at)
         self.dedup.turn(self.now)
         if self.sessions.next_due <= self.now:
-            self._conclude(self.sessions.silent(self.now, self._stamp))
+            for conclusion in self.sessions.silent(self.now, self._stamp):
+                self._effects(conclusion)
         for event in entry.events:
             self._event(event)
         if entry.refusals or entry.limited or entry.refused:
@@ -45,29 +51,24 @@ class Pipeline:
 
     def _event(self, event: Event) -> None:
         kind = event_type(event)
-        add = self.store.add
-        add(telemetry.RECEIVED())
+        self._received[0] += 1.0
         if event.id is not None and not self.dedup.first(fingerprint(kind, event.id)):
-            add(telemetry.DUPLICATE())
+            self._duplicate[0] += 1.0
             return
-        add(telemetry.ACCEPTED(telemetry.ByType(EventType(kind))))
+        self._accepted[kind][0] += 1.0
         self._effects(event)
-        self._conclude(self.sessions.saw(event, self.now, self._stamp))
-
-    def _conclude(self, conclusions: Iterable[Event]) -> None:
-        for conclusion in conclusions:
+        for conclusion in self.sessions.saw(event, self.now, self._stamp):
             self._effects(conclusion)
 
     def _effects(self, event: Event) -> None:
-        for observation in event.observe():
-            if observation.once is None or self._first(observation.once):
-                self.store.add(observation)
+        observations = event.observe()
+        self.store.add(filter(self._fresh, observations) if event.facts else observations)
         for point in event.points():
-            stamp = self._stamp() if point.stamp is None else point.stamp
-            self.points.append(point._replace(stamp=stamp))
+            self.points.append((point, self._stamp() if point.stamp is None else point.stamp))
 
-    def _first(self, fact: str) -> bool:
-        return self.dedup.first(fingerprint("once", fact))
+    def _fresh(self, observation: Observation) -> bool:
+        fact = observation[3]
+        return fact is None or self.dedup.first(fingerprint("once", fact))
 
     def _stamp(self) -> int:
         """Server time in milliseconds, and a running number in the nanosecond digits."""
@@ -79,15 +80,12 @@ class Pipeline:
 
     def _turned_away(self, entry: Entry) -> None:
         for refusal in entry.refusals:
-            labels = telemetry.ByReason(refusal.reason)
-            self._count(telemetry.REJECTED(labels, float(refusal.count)))
+            self._count(telemetry.REJECTED, (refusal.reason,), refusal.count)
             if refusal.sample:
                 self.refusals.append((self.now, refusal))
-        if entry.limited:
-            self._count(telemetry.LIMITED((), float(entry.limited)))
-        if entry.refused:
-            self._count(telemetry.REFUSED((), float(entry.refused)))
+        self._count(telemetry.LIMITED, (), entry.limited)
+        self._count(telemetry.REFUSED, (), entry.refused)
 
-    def _count(self, observation: Observation) -> None:
-        self.store.add(observation)
-        self.store.add(telemetry.RECEIVED((), observation.value))
+    def _count(self, metric: AnyMetric, labels: tuple[str, ...], beacons: int) -> None:
+        self.store.count(metric, labels, float(beacons))
+        self._received[0] += beacons

@@ -32,6 +32,10 @@ class Sessions:
         self.lifecycles = tuple(lifecycles)
         self._patience = tuple(patience.get(each.name, Patience()) for each in self.lifecycles)
         self._states: tuple[dict[str, Any], ...] = tuple({} for _ in self.lifecycles)
+        self._places: dict[type[Event], list[int]] = {}
+        for place, lifecycle in enumerate(self.lifecycles):
+            for event in lifecycle.about:
+                self._places.setdefault(event, []).append(place)
         self._open = [0] * len(self.lifecycles)
         self._due: list[tuple[float, int, str]] = []
         self._dirty: dict[Key, None] = {}
@@ -49,7 +53,8 @@ class Sessions:
     def saw(self, event: Event, now: float, stamp: Stamp) -> Iterable[Event]:
         """What ``event`` concludes."""
         conclusions: tuple[Event, ...] = ()
-        for place, lifecycle in enumerate(self.lifecycles):
+        for place in self._places.get(type(event), ()):
+            lifecycle = self.lifecycles[place]
             subject = lifecycle.subject(event)
             if subject is not None:
                 state = self._states[place].get(subject)

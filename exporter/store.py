@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.metric import AnyMetric, Counter, Gauge, Histogram, Members, Observation
+from exporter.metric import AnyMetric, Gauge, Histogram, Members, Observation
 
 Cell = list[float]
 """A counter is ``[value]``. A histogram is its buckets, not cumulative, +Inf last, then the sum."""
@@ -20,55 +20,81 @@ Cell = list[float]
 Cells = dict[tuple[str, ...], Cell]
 
 
+class _Table(NamedTuple):
+    """The cells of one metric; ``bounds`` is None for a counter."""
+
+    cells: Cells
+    bounds: tuple[float, ...] | None
+
+
 class Store:
-    """The numbers of a set of metrics; ``changed`` names those that changed since last asked."""
+    """The numbers of a set of metrics; ``changed`` gives those that changed since last asked."""
 
     def __init__(self, metrics: Iterable[AnyMetric], members: Members) -> None:
-        self._cells: dict[str, Cells] = {}
-        self._changed: set[str] = set()
-        self.metrics = tuple(metric for metric in metrics if not isinstance(metric, Gauge))
-        for metric in self.metrics:
-            width = len(metric.buckets) + 2 if isinstance(metric, Histogram) else 1
-            self._cells[metric.name] = {
-                labels: [0.0] * width for labels in metric.label_sets(members)
-            }
+        self._tables: dict[AnyMetric, _Table] = {}
+        self._changed: set[AnyMetric] = set()
+        self._always: set[AnyMetric] = set()
+        for metric in metrics:
+            if not isinstance(metric, Gauge):
+                bounds = metric.buckets if isinstance(metric, Histogram) else None
+                width = 1 if bounds is None else len(bounds) + 2
+                cells = {labels: [0.0] * width for labels in metric.label_sets(members)}
+                self._tables[metric] = _Table(cells, bounds)
 
-    def add(self, observation: Observation) -> None:
-        """Count one observation; KeyError for labels that are not in the catalogue."""
-        metric, labels, value, _ = observation
-        cell = self._cells[metric.name][labels]
-        if isinstance(metric, Counter):
-            cell[0] += value
-        else:
-            cell[bisect_left(metric.buckets, value)] += 1.0
-            cell[-1] += value
-        self._changed.add(metric.name)
+    @property
+    def metrics(self) -> tuple[AnyMetric, ...]:
+        """The metrics it counts."""
+        return tuple(self._tables)
+
+    def add(self, observations: Iterable[Observation]) -> None:
+        """Count observations; KeyError for labels that are not in the catalogue."""
+        tables, changed = self._tables, self._changed
+        for metric, labels, value, _ in observations:
+            cells, bounds = tables[metric]
+            cell = cells[labels]
+            if bounds is None:
+                cell[0] += value
+            else:
+                cell[bisect_left(bounds, value)] += 1.0
+                cell[-1] += value
+            changed.add(metric)
+
+    def count(self, metric: AnyMetric, labels: tuple[str, ...], value: float = 1.0) -> None:
+        """Count one number."""
+        self.add(((metric, labels, value, None),))
+
+    def cell(self, metric: AnyMetric, labels: tuple[str, ...] = ()) -> Cell:
+        """A cell to count in directly; its metric is part of every checkpoint from now on."""
+        self._always.add(metric)
+        return self._tables[metric].cells[labels]
 
     def cells(self, metric: AnyMetric) -> Cells:
         """The live cells of a metric."""
-        return self._cells[metric.name]
+        return self._tables[metric].cells
 
     def value(self, metric: AnyMetric, labels: tuple[str, ...] = ()) -> float:
-        """The value of a counter, for tests and for arithmetic at the edges."""
-        return self._cells[metric.name][labels][0]
+        """The value of a counter."""
+        return self._tables[metric].cells[labels][0]
 
     def changed(self) -> dict[str, bytes]:
         """The metrics that changed since the last call, encoded for the checkpoint."""
-        encoded = {name: _encode(self._cells[name]) for name in sorted(self._changed)}
+        changed = self._changed | self._always
+        encoded = {metric.name: _encode(self._tables[metric].cells) for metric in changed}
         self._changed.clear()
         return encoded
 
     def restore(self, saved: Mapping[str, bytes]) -> list[str]:
         """Take over saved numbers; returns the metrics and label sets that no longer exist."""
+        by_name = {metric.name: table.cells for metric, table in self._tables.items()}
         gone: list[str] = []
         for name, body in saved.items():
-            cells = self._cells.get(name)
+            cells = by_name.get(name)
             if cells is None:
                 gone.append(name)
                 continue
             for labels, cell in _decode(body):
                 if len(cells.get(labels, ())) == len(cell):
-                    cells[labels] = cell
+                    cells[labels][:] = cell
                 else:
                     gone.append(f"{name}{list(labels)}")
         return gone

@@ -8,13 +8,12 @@ process and starts from zero with it.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
-from exporter.metric import AnyMetric, Counter, EventType, Gauge, Histogram, Unlabelled
+from exporter.metric import AnyMetric, Closed, Counter, EventType, Gauge, Histogram, Unlabelled
 
 
-class Rejection(StrEnum):
+class Rejection(Closed):
     """Why something was refused for good: sending it again as it is cannot help."""
 
     MALFORMED = "malformed"
@@ -28,7 +27,7 @@ class Rejection(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-class Code(StrEnum):
+class Code(Closed):
     """HTTP status of an answer, as far as it is a label."""
 
     ACCEPTED = "202"
@@ -56,13 +55,13 @@ class LifecycleName(str):
     __slots__ = ()
 
 
-class SinkName(StrEnum):
+class SinkName(Closed):
     """Where points go."""
 
     INFLUX = "influx"
 
 
-class SinkError(StrEnum):
+class SinkError(Closed):
     """Why points did not arrive: the sink was away, said "later", or refused them for good."""
 
     UNREACHABLE = "unreachable"
@@ -70,7 +69,7 @@ class SinkError(StrEnum):
     REFUSED = "refused"
 
 
-class JobName(StrEnum):
+class JobName(Closed):
     """What runs on a timer."""
 
     TICK = "tick"

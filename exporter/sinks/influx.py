@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 
 import aiohttp
@@ -19,25 +20,33 @@ _OURS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 LONGEST_REASON = 300
 
 
-def line(point: Point) -> str:
-    """A point in line protocol, with tags and fields in the order of their names.
+def line(point: Point, stamp: int) -> str:
+    """A point with its timestamp (ns) in line protocol, tags and fields in the domain's order.
 
     Numbers are always floats, so that JavaScript's ``10`` and ``10.5`` are one type.
     """
-    tags = "".join(f",{_name(tag)}={_name(value)}" for tag, value in sorted(point.tags) if value)
-    fields = ",".join(f"{_name(field)}={_value(value)}" for field, value in sorted(point.fields))
-    return f"{_name(point.measurement)}{tags} {fields} {point.stamp}"
+    fields = ",".join([f"{_escaped(name)}={_value(value)}" for name, value in point.fields])
+    return f"{_series(point.measurement, point.tags)} {fields} {stamp}"
 
 
-def _name(text: str) -> str:
-    return text if text.isidentifier() else text.translate(_NAME_ESCAPES)
+@lru_cache(16_384)
+def _series(measurement: str, tags: tuple[tuple[str, str], ...]) -> str:
+    """Tags are closed sets, so the same few thousand series come again and again."""
+    return _escaped(measurement) + "".join(
+        [f",{_escaped(tag)}={_escaped(value)}" for tag, value in tags if value]
+    )
+
+
+@lru_cache(4096)
+def _escaped(name: str) -> str:
+    return name.translate(_NAME_ESCAPES)
 
 
 def _value(value: Field) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value.translate(_TEXT_ESCAPES)}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return repr(float(value))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
 from exporter.event import Known
+from exporter.metric import Closed
 
 MB = 1_000_000
 
 
-class Outcome(StrEnum):
+class Outcome(Closed):
     """How an upload ended; exactly one of these, exactly once."""
 
     COMPLETED = "completed"
@@ -18,14 +18,14 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-class Result(StrEnum):
+class Result(Closed):
     """How one report, call, check or try came out."""
 
     OK = "ok"
     FAILED = "failed"
 
 
-class Source(StrEnum):
+class Source(Closed):
     """Whether a number belongs to a followed upload, or to a report that names none.
 
     A page that runs both trackers reports the same upload in both ways; the KPI rules read
@@ -36,7 +36,7 @@ class Source(StrEnum):
     REPORT = "report"
 
 
-class FirstTry(StrEnum):
+class FirstTry(Closed):
     """Whether a chunk needed one attempt."""
 
     YES = "yes"
@@ -89,7 +89,7 @@ class Resolution(Known):
         return cls.FULL_HD if lines < 1440 else cls.UHD
 
 
-class AgeClass(StrEnum):
+class AgeClass(Closed):
     """How long an upload had been going on when it ended (for an abandoned one: its last sign)."""
 
     UNDER_10S = "0-10s"

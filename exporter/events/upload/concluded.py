@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from exporter.event import Client, Event, Field, Network, Point
@@ -27,17 +26,17 @@ class Conclusion(Event, frozen=True, kw_only=True, gc=False):
 class Began(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.began"):
     """The first sign of an upload."""
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """One attempt."""
-        yield metrics.STARTED()
+        return [metrics.STARTED()]
 
 
 class Hinted(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.abandon_hinted"):
     """The page believes that the upload is abandoned."""
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """A hint, never an end."""
-        yield metrics.ABANDON_HINTS()
+        return [metrics.ABANDON_HINTS()]
 
 
 class ErrorMet(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.error_met"):
@@ -45,17 +44,17 @@ class ErrorMet(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.erro
 
     error_type: ErrorType
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """One upload and kind of error."""
-        yield metrics.ERRORS(metrics.OfType(self.error_type))
+        return [metrics.ERRORS(metrics.OfType(self.error_type))]
 
 
 class RecoveredLate(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.recovered_late"):
     """An upload completed after it had been counted abandoned or failed."""
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """Counted beside the end, which stays."""
-        yield metrics.RECOVERED_LATE()
+        return [metrics.RECOVERED_LATE()]
 
 
 class Segments(NamedTuple):
@@ -75,23 +74,29 @@ class Segments(NamedTuple):
         """Every segment, as tags of the upload's point."""
         client = self.client
         return (
-            ("outcome", self.outcome),
-            ("device", client.device),
-            ("browser", client.browser),
-            ("os", client.system),
-            ("network", self.network),
-            ("size_class", SizeClass.of(self.size)),
-            ("resolution", self.resolution),
-            ("region", client.region),
-            ("country", client.country),
-            ("error_type", self.error_type or "none"),
             ("age_class", AgeClass.of(self.age)),
+            ("browser", client.browser),
+            ("country", client.country),
+            ("device", client.device),
+            ("error_type", self.error_type or "none"),
+            ("network", self.network),
+            ("os", client.system),
+            ("outcome", self.outcome),
+            ("region", client.region),
+            ("resolution", self.resolution),
+            ("size_class", SizeClass.of(self.size)),
         )
 
     @property
     def kind(self) -> Kind:
         """The segments of the upload's numbers."""
-        return Kind(Source.LIFECYCLE, self.client, self.network, self.size, self.resolution)
+        return Kind(
+            Source.LIFECYCLE,
+            self.network,
+            self.client.region,
+            SizeClass.of(self.size),
+            self.resolution,
+        )
 
 
 class About(Conclusion, frozen=True, kw_only=True, gc=False):
@@ -114,23 +119,25 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="upload.ended"):
     rating: int | None
     preview: float | None
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """One end, under each family of segments, and what the upload measured."""
         about = self.about
         client, outcome = about.client, about.outcome
         size_class = SizeClass.of(about.size)
-        yield metrics.ENDED(metrics.EndedLabels(outcome, client.device, size_class))
-        yield metrics.ENDED_BY_CLIENT(
-            metrics.EndedByClientLabels(outcome, client.browser, about.network)
-        )
-        yield metrics.ENDED_BY_AGE(metrics.EndedByAgeLabels(outcome, AgeClass.of(about.age)))
-        yield metrics.ENDED_BY_REGION(metrics.EndedByRegionLabels(outcome, client.region))
+        by_client = metrics.EndedByClientLabels(outcome, client.browser, about.network)
+        ended = [
+            metrics.ENDED(metrics.EndedLabels(outcome, client.device, size_class)),
+            metrics.ENDED_BY_CLIENT(by_client),
+            metrics.ENDED_BY_AGE(metrics.EndedByAgeLabels(outcome, AgeClass.of(about.age))),
+            metrics.ENDED_BY_REGION(metrics.EndedByRegionLabels(outcome, client.region)),
+            *observations(self.measured, about.kind),
+        ]
         if self.recovery is not None:
             error_type = about.error_type or ErrorType.OTHER
-            yield metrics.RECOVERIES(metrics.RecoveryLabels(error_type, self.recovery))
-        yield from observations(self.measured, self.about.kind)
+            ended.append(metrics.RECOVERIES(metrics.RecoveryLabels(error_type, self.recovery)))
+        return ended
 
-    def points(self) -> Iterable[Point]:
+    def points(self) -> list[Point]:
         """The upload's one point."""
         about = self.about
         fields: list[tuple[str, Field]] = [
@@ -145,7 +152,7 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="upload.ended"):
             fields.append(("rating", float(self.rating)))
         if self.preview is not None:
             fields.append(("preview_seconds", self.preview))
-        yield self.point(*fields)
+        return [self.point(*fields)]
 
 
 class MeasuredLate(About, frozen=True, kw_only=True, gc=False, tag="upload.measured_late"):
@@ -153,14 +160,13 @@ class MeasuredLate(About, frozen=True, kw_only=True, gc=False, tag="upload.measu
 
     measured: Measured
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """The numbers that had not been known at the end."""
-        yield from observations(self.measured, self.about.kind)
+        return observations(self.measured, self.about.kind)
 
-    def points(self) -> Iterable[Point]:
+    def points(self) -> list[Point]:
         """More fields for the upload's point."""
-        if fields := self.measured.fields():
-            yield self.point(*fields)
+        return [self.point(*self.measured.fields())]
 
 
 class PreviewTimed(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.preview_timed"):
@@ -169,9 +175,9 @@ class PreviewTimed(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.
     client: Client
     seconds: float
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """Completion to preview."""
-        yield metrics.PREVIEW(metrics.OnDevice(self.client.device), self.seconds)
+        return [metrics.PREVIEW(metrics.OnDevice(self.client.device), self.seconds)]
 
 
 class Rated(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.rated"):
@@ -180,9 +186,9 @@ class Rated(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.rated")
     client: Client
     rating: int
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """One rating."""
-        yield metrics.RATING(metrics.OnDevice(self.client.device), float(self.rating))
+        return [metrics.RATING(metrics.OnDevice(self.client.device), float(self.rating))]
 
 
 class Amended(About, frozen=True, kw_only=True, gc=False, tag="upload.amended"):
@@ -191,14 +197,14 @@ class Amended(About, frozen=True, kw_only=True, gc=False, tag="upload.amended"):
     field: str
     value: float
 
-    def points(self) -> Iterable[Point]:
+    def points(self) -> list[Point]:
         """One more field for the upload's point."""
-        yield self.point((self.field, self.value))
+        return [self.point((self.field, self.value))]
 
 
 class Clamped(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.clamped"):
     """A time that somebody's clock gave was absurd, and was not used."""
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """One absurd time."""
-        yield metrics.CLAMPED()
+        return [metrics.CLAMPED()]

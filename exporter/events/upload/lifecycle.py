@@ -36,7 +36,17 @@ from exporter.events.upload.reported import PerformanceReported
 MOST_CONTRADICTION: Final = 1800.0
 """Seconds by which the clocks of two senders may differ from ours before they are not believed."""
 
-ABOUT_ONE = (told.Told, PerformanceReported)
+ABOUT: Final = (
+    told.Started,
+    told.ChunkReceived,
+    told.Completed,
+    told.Failed,
+    told.PreviewShown,
+    told.RecoveryTried,
+    told.RecoverySucceeded,
+    told.ExperienceReported,
+    PerformanceReported,
+)
 
 
 class Phase(IntEnum):
@@ -91,20 +101,23 @@ class UploadLifecycle:
 
     name: Final = "upload"
     state: Final = Upload
+    about: Final = ABOUT
 
-    def subject(self, event: Event) -> str | None:
+    def subject(self, event: told.Told | PerformanceReported) -> str | None:
         """The upload id; a performance report may come without one."""
-        return event.upload_id if isinstance(event, ABOUT_ONE) else None
+        return event.upload_id
 
     def is_open(self, state: Upload) -> bool:
         """Until its end is counted, an upload goes on."""
         return state.phase is not Phase.OVER
 
-    def saw(self, state: Upload | None, event: Event, moment: Moment) -> Step:
+    def saw(
+        self, state: Upload | None, event: told.Told | PerformanceReported, moment: Moment
+    ) -> Step:
         """Learn from ``event``; a preview alone does not begin an upload."""
         conclusions: list[Event] = []
         if state is None:
-            if isinstance(event, told.PreviewShown) or not isinstance(event, ABOUT_ONE):
+            if isinstance(event, told.PreviewShown):
                 return Step(None)
             state = Upload(
                 due=moment.now, upload_id=str(event.upload_id), began=moment.now, last=moment.now
@@ -141,7 +154,7 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
     instant = Instant(now, event.at)
     match event:
         case told.Started():
-            _learn_client(state, event)
+            _learn_client(state, event.client, event.network)
             state.started = state.started or instant
             state.size = event.file_size_bytes if state.size is None else state.size
             if event.resolution is not Resolution.OTHER:
@@ -169,10 +182,10 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
             raise AssertionError("subject() lets no other event through")
 
 
-def _learn_client(state: Upload, event: told.FromClient | PerformanceReported) -> None:
-    state.client = state.client.informed(event.client)
-    if event.network is not Network.OTHER:
-        state.network = event.network
+def _learn_client(state: Upload, client: Client, network: Network) -> None:
+    state.client = state.client.informed(client)
+    if network is not Network.OTHER:
+        state.network = network
 
 
 def _learn_outcome(state: Upload, outcome: Outcome) -> None:
@@ -240,7 +253,7 @@ def _previewed(state: Upload, seconds: float) -> Iterator[Event]:
 def _learn_experience(
     state: Upload, event: told.ExperienceReported, instant: Instant
 ) -> Iterator[Event]:
-    _learn_client(state, event)
+    state.client = state.client.informed(event.client)
     for error_type in event.errors:
         state.step_failed = True
         yield from _learn_error(state, error_type)
@@ -263,7 +276,7 @@ def _learn_experience(
 
 
 def _learn_performance(state: Upload, event: PerformanceReported) -> None:
-    _learn_client(state, event)
+    _learn_client(state, event.client, event.network)
     state.reported = event.measured.over(state.reported)
     state.size = event.file_size_bytes if state.size is None else state.size
     if event.success is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from exporter.event import Client, Field, Network
+from exporter.event import Field, Network, Region
 from exporter.events.upload import metrics
 from exporter.events.upload.classes import (
     UNDER_30_MB,
@@ -61,17 +61,20 @@ class Measured(NamedTuple):
             first_try,
         )
 
-    def fields(self) -> tuple[tuple[str, Field], ...]:
+    def fields(self) -> list[tuple[str, Field]]:
         """The numbers that are known, as fields of a point."""
-        known: tuple[tuple[str, Field | None], ...] = (
-            ("duration_seconds", self.duration),
-            ("ttfb_seconds", self.ttfb),
-            ("throughput_bytes_per_second", self.throughput),
-            ("utilisation_ratio", self.utilisation),
-            ("chunks", self.chunks or None),
-            ("first_try_chunks", self.first_try if self.chunks else None),
-        )
-        return tuple((name, value) for name, value in known if value is not None)
+        fields: list[tuple[str, Field]] = []
+        if self.duration is not None:
+            fields.append(("duration_seconds", self.duration))
+        if self.ttfb is not None:
+            fields.append(("ttfb_seconds", self.ttfb))
+        if self.throughput is not None:
+            fields.append(("throughput_bytes_per_second", self.throughput))
+        if self.utilisation is not None:
+            fields.append(("utilisation_ratio", self.utilisation))
+        if self.chunks:
+            fields += (("chunks", self.chunks), ("first_try_chunks", self.first_try))
+        return fields
 
 
 NOT_MEASURED: Final = Measured()
@@ -81,37 +84,50 @@ class Kind(NamedTuple):
     """The segments by which the numbers of an upload are told apart."""
 
     source: Source
-    client: Client
     network: Network
-    size: int | None
-    resolution: Resolution = Resolution.OTHER
+    region: Region
+    size_class: SizeClass
+    resolution: Resolution
 
 
-def observations(measured: Measured, kind: Kind) -> Iterable[Observation]:
+class _Labels:
+    """The label sets of one kind: made once, because the same few hundred kinds come again."""
+
+    __slots__ = ("again", "first_try", "in_region", "of_resolution", "of_size", "on", "under_30_mb")
+
+    def __init__(self, kind: Kind) -> None:
+        source, network = kind.source, kind.network
+        self.of_size = metrics.BySize(source, kind.size_class)
+        self.on = metrics.ByNetwork(source, network)
+        self.in_region = metrics.InRegion(kind.region)
+        self.first_try = metrics.ChunkLabels(source, network, FirstTry.YES)
+        self.again = metrics.ChunkLabels(source, network, FirstTry.NO)
+        self.under_30_mb = kind.size_class in UNDER_30_MB
+        followed = source is Source.LIFECYCLE
+        self.of_resolution = metrics.ByResolution(kind.resolution) if followed else None
+
+
+_labels = lru_cache(4096)(_Labels)
+
+
+def observations(measured: Measured, kind: Kind) -> list[Observation]:
     """The numbers of one upload, under the segments that each KPI has."""
-    on_network = metrics.ByNetwork(kind.source, kind.network)
-    if measured.duration is not None:
-        yield from _durations(measured.duration, kind, on_network)
-    if measured.ttfb is not None:
-        yield metrics.TTFB(on_network, measured.ttfb)
-    if measured.utilisation is not None:
-        yield metrics.UTILISATION(metrics.OnNetwork(kind.network), measured.utilisation)
-        region = metrics.InRegion(kind.client.region)
-        yield metrics.UTILISATION_BY_REGION(region, measured.utilisation)
-    for first_try, count in (
-        (FirstTry.YES, measured.first_try),
-        (FirstTry.NO, measured.chunks - measured.first_try),
-    ):
-        if count:
-            labels = metrics.ChunkLabels(kind.source, kind.network, first_try)
-            yield metrics.CHUNKS(labels, float(count))
-
-
-def _durations(duration: float, kind: Kind, on_network: metrics.ByNetwork) -> Iterable[Observation]:
-    size_class = SizeClass.of(kind.size)
-    yield metrics.DURATION(metrics.BySize(kind.source, size_class), duration)
-    if size_class in UNDER_30_MB:
-        yield metrics.DURATION_BY_NETWORK(on_network, duration)
-        if kind.source is Source.LIFECYCLE:
-            by_resolution = metrics.ByResolution(kind.resolution)
-            yield metrics.DURATION_BY_RESOLUTION(by_resolution, duration)
+    labels = _labels(kind)
+    duration, ttfb, _, utilisation, chunks, first_try = measured
+    found: list[Observation] = []
+    if duration is not None:
+        found.append(metrics.DURATION(labels.of_size, duration))
+        if labels.under_30_mb:
+            found.append(metrics.DURATION_BY_NETWORK(labels.on, duration))
+            if labels.of_resolution is not None:
+                found.append(metrics.DURATION_BY_RESOLUTION(labels.of_resolution, duration))
+    if ttfb is not None:
+        found.append(metrics.TTFB(labels.on, ttfb))
+    if utilisation is not None:
+        found.append(metrics.UTILISATION(metrics.OnNetwork(kind.network), utilisation))
+        found.append(metrics.UTILISATION_BY_REGION(labels.in_region, utilisation))
+    if first_try:
+        found.append(metrics.CHUNKS(labels.first_try, float(first_try)))
+    if chunks > first_try:
+        found.append(metrics.CHUNKS(labels.again, float(chunks - first_try)))
+    return found

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
 from exporter.event import (
-    UNKNOWN_COUNTRY,
-    Browser,
+    NOBODY,
     Bytes,
     Client,
-    Device,
     Event,
-    Field,
     Name,
     Network,
     Point,
-    Region,
-    System,
 )
 from exporter.events.upload import metrics
-from exporter.events.upload.classes import Result, SizeClass, Source
+from exporter.events.upload.classes import Resolution, Result, SizeClass, Source
 from exporter.events.upload.measured import NOT_MEASURED, Kind, Measured, observations
 from exporter.metric import Observation
 
@@ -29,23 +24,13 @@ from exporter.metric import Observation
 class Report(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A report of a page, already in classes."""
 
-    device: Device = Device.OTHER
-    browser: Browser = Browser.OTHER
-    system: System = System.OTHER
-    region: Region = Region.OTHER
-    country: str = UNKNOWN_COUNTRY
+    client: Client = NOBODY
     clamped: int = 0
     """How many of its times were absurd and were not used."""
 
-    @property
-    def client(self) -> Client:
-        """The classes of the client."""
-        return Client(self.device, self.browser, self.system, self.region, self.country)
-
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """Absurd times, if any."""
-        if self.clamped:
-            yield metrics.CLAMPED((), float(self.clamped))
+        return [metrics.CLAMPED((), float(self.clamped))] if self.clamped else []
 
 
 class PerformanceReported(
@@ -62,43 +47,55 @@ class PerformanceReported(
     measured: Measured = NOT_MEASURED
     success: bool | None = None
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """The numbers of an upload that nobody follows; a followed one is counted at its end."""
-        yield from super().observe()
+        observed = Report.observe(self)
         if self.upload_id is None:
-            kind = Kind(Source.REPORT, self.client, self.network, self.file_size_bytes)
-            yield from observations(self.measured, kind)
+            kind, size_class = self._segments()
+            observed += observations(self.measured, kind)
             if self.success is not None:
-                yield from self._result(Result.OK if self.success else Result.FAILED)
+                result = Result.OK if self.success else Result.FAILED
+                client, network = self.client, self.network
+                by_device = metrics.ReportedLabels(result, client.device, size_class)
+                by_client = metrics.ReportedByClientLabels(result, client.browser, network)
+                observed.append(metrics.REPORTS(by_device))
+                observed.append(metrics.REPORTS_BY_CLIENT(by_client))
+        return observed
 
-    def _result(self, result: Result) -> Iterable[Observation]:
+    def _segments(self) -> tuple[Kind, SizeClass]:
         size_class = SizeClass.of(self.file_size_bytes)
-        yield metrics.REPORTS(metrics.ReportedLabels(result, self.device, size_class))
-        yield metrics.REPORTS_BY_CLIENT(
-            metrics.ReportedByClientLabels(result, self.browser, self.network)
-        )
+        region = self.client.region
+        return Kind(Source.REPORT, self.network, region, size_class, Resolution.OTHER), size_class
 
-    def points(self) -> Iterable[Point]:
+    def points(self) -> tuple[Point, ...]:
         """One point for each report that names no upload."""
         if self.upload_id is not None:
-            return
-        fields: tuple[tuple[str, Field], ...] = self.measured.fields()
-        if self.file_size_bytes is not None:
-            fields = (*fields, ("file_size_bytes", self.file_size_bytes))
+            return ()
+        fields = self.measured.fields()
+        size = self.file_size_bytes
+        if size is not None:
+            fields.append(("file_size_bytes", size))
         if not fields:
-            return
-        result = "unknown" if self.success is None else "ok" if self.success else "failed"
-        tags = (
-            ("result", result),
-            ("device", self.device),
-            ("browser", self.browser),
-            ("os", self.system),
-            ("network", self.network),
-            ("size_class", SizeClass.of(self.file_size_bytes)),
-            ("region", self.region),
-            ("country", self.country),
-        )
-        yield Point("upload_report", tags, fields)
+            return ()
+        tags = _tags(self.success, self.client, self.network, SizeClass.of(size))
+        return (Point("upload_report", tags, tuple(fields)),)
+
+
+@lru_cache(4096)
+def _tags(
+    success: bool | None, client: Client, network: Network, size_class: SizeClass
+) -> tuple[tuple[str, str], ...]:
+    result = "unknown" if success is None else "ok" if success else "failed"
+    return (
+        ("browser", client.browser),
+        ("country", client.country),
+        ("device", client.device),
+        ("network", network),
+        ("os", client.system),
+        ("region", client.region),
+        ("result", result),
+        ("size_class", size_class),
+    )
 
 
 class ResourcesReported(
@@ -109,14 +106,15 @@ class ResourcesReported(
     cpu_increase: float | None = None
     memory_increase_bytes: float | None = None
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """CPU share and heap."""
-        yield from super().observe()
-        on_device = metrics.OnDevice(self.device)
+        observed = Report.observe(self)
+        on_device = metrics.OnDevice(self.client.device)
         if self.cpu_increase is not None:
-            yield metrics.CPU(on_device, self.cpu_increase)
+            observed.append(metrics.CPU(on_device, self.cpu_increase))
         if self.memory_increase_bytes is not None:
-            yield metrics.MEMORY(on_device, self.memory_increase_bytes)
+            observed.append(metrics.MEMORY(on_device, self.memory_increase_bytes))
+        return observed
 
 
 class GenericHappened(Event, frozen=True, kw_only=True, gc=False, tag="upload.generic_happened"):
@@ -129,11 +127,11 @@ class GenericHappened(Event, frozen=True, kw_only=True, gc=False, tag="upload.ge
     kind: str
     numbers: dict[str, float] = msgspec.field(default_factory=dict)
 
-    def observe(self) -> Iterable[Observation]:
+    def observe(self) -> list[Observation]:
         """Counted, not interpreted."""
-        yield metrics.GENERIC()
+        return [metrics.GENERIC()]
 
-    def points(self) -> Iterable[Point]:
+    def points(self) -> tuple[Point, ...]:
         """Kept; its type is a field, because it is not a closed set."""
         numbers = tuple((name, float(value)) for name, value in self.numbers.items())
-        yield Point("generic_event", (), (("type", self.kind), *numbers))
+        return (Point("generic_event", (), (("type", self.kind), *numbers)),)

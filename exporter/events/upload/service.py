@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,8 @@ class Called(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag
     request_id: Name | None = None
     method: Annotated[str, Meta(max_length=16)] | None = None
     bytes: Bytes | None = None
+
+    facts: ClassVar[bool] = True
 
     @property
     def failed(self) -> bool:
@@ -58,6 +60,7 @@ class CallFailed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True,
     route: Annotated[str, Meta(max_length=2048)] = "other"
     request_id: Name | None = None
     error_type: ErrorType | None = None
+    facts: ClassVar[bool] = True
 
     def cleaned(self, cleaner: Cleaner) -> CallFailed:
         """With a template instead of the path, and a fingerprint instead of the text."""

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from exporter.event import (
+    NOBODY,
     UNKNOWN_COUNTRY,
     Browser,
     Bytes,
@@ -40,37 +41,12 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     upload_id: Name
 
 
-class FromClient(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Something that says which client it is; ``user_agent`` is classified and not kept."""
+class Started(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="upload.started"):
+    """An upload began.
 
-    user_agent: Text | None = None
-    country: Country = UNKNOWN_COUNTRY
-    device: Device = Device.OTHER
-    browser: Browser = Browser.OTHER
-    system: System = System.OTHER
-    region: Region = Region.OTHER
-    network: Network = Network.OTHER
-
-    @property
-    def client(self) -> Client:
-        """The classes of the client."""
-        return Client(self.device, self.browser, self.system, self.region, self.country)
-
-    def classified(self, cleaner: Cleaner) -> dict[str, Any]:
-        """The fields that replace the user agent and the country."""
-        found = cleaner.client(self.user_agent, self.country)
-        fields: dict[str, Any] = {
-            "user_agent": None,
-            "country": found.country,
-            "region": found.region,
-        }
-        if self.user_agent is not None:
-            fields |= {"device": found.device, "browser": found.browser, "system": found.system}
-        return fields
-
-
-class Started(FromClient, frozen=True, kw_only=True, gc=False, tag="upload.started"):
-    """An upload began. ``user`` is accepted so that servers need no special case; not kept."""
+    ``user_agent`` and ``country`` become classes. ``user``, ``content_type`` are accepted, so that
+    servers need no special case, and are not kept.
+    """
 
     file_size_bytes: Bytes | None = None
     content_type: Text | None = None
@@ -78,11 +54,31 @@ class Started(FromClient, frozen=True, kw_only=True, gc=False, tag="upload.start
     width: Pixels | None = None
     height: Pixels | None = None
     user: Text | None = None
+    user_agent: Text | None = None
+    country: Country | None = None
+    device: Device = Device.OTHER
+    browser: Browser = Browser.OTHER
+    system: System = System.OTHER
+    region: Region = Region.OTHER
+    network: Network = Network.OTHER
 
     def cleaned(self, cleaner: Cleaner) -> Started:
         """Without the person, and with classes for the client."""
-        changes = self.classified(cleaner) | {"user": None, "content_type": None}
-        return msgspec.structs.replace(self, **changes)
+        client = cleaner.client(self.user_agent, self.country)
+        if self.user_agent is None:
+            client = client._replace(device=self.device, browser=self.browser, system=self.system)
+        if self.country is None:
+            client = client._replace(region=self.region)
+        changes: dict[str, Any] = client._asdict()
+        return msgspec.structs.replace(
+            self, user=None, user_agent=None, content_type=None, **changes
+        )
+
+    @property
+    def client(self) -> Client:
+        """The classes of the client."""
+        country = self.country or UNKNOWN_COUNTRY
+        return Client(self.device, self.browser, self.system, self.region, country)
 
     @property
     def resolution(self) -> Resolution:
@@ -150,10 +146,11 @@ class RecoverySucceeded(Told, frozen=True, kw_only=True, gc=False, tag="upload.r
 
 
 class ExperienceReported(
-    FromClient, frozen=True, kw_only=True, gc=False, tag="upload.experience_reported"
+    Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="upload.experience_reported"
 ):
     """A page's report of one upload so far; a later report of the same upload contains it."""
 
+    client: Client = NOBODY
     errors: tuple[ErrorType, ...] = ()
     went_on: bool = False
     """Whether anything but the end followed the first error."""
@@ -161,10 +158,6 @@ class ExperienceReported(
     duration: Seconds | None = None
     rating: Rating | None = None
     abandon_hint: bool = False
-
-    def cleaned(self, cleaner: Cleaner) -> ExperienceReported:
-        """With classes for the client."""
-        return msgspec.structs.replace(self, **self.classified(cleaner))
 
 
 class Stored(Event, frozen=True, kw_only=True, gc=False, tag="upload.stored"):

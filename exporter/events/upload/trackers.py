@@ -7,11 +7,11 @@ API). Anything may be null or absent; a time may be 1.797e308 (JavaScript's ``MA
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
-from exporter.event import Beacon, Cleaner, Client, Event, Name, Network, Received, Text
+from exporter.event import Beacon, Cleaner, Event, Name, Network, Received, Text
 from exporter.events.upload.classes import ErrorType, Outcome
 from exporter.events.upload.measured import LONGEST, Measured
 from exporter.events.upload.reported import (
@@ -125,24 +125,11 @@ class ResourceReport(Wire, rename="camel", gc=False):
     summary: Summary | None = None
 
 
-class Times(NamedTuple):
-    """Times in seconds; ``clamped`` counts the absurd ones, which are None."""
-
-    values: tuple[float | None, ...]
-    clamped: int
-
-
-def seconds(*milliseconds: float | None) -> Times:
+def seconds(milliseconds: float | None) -> float | None:
     """Milliseconds of a client as seconds, and None for what no upload can take."""
-    values = tuple(
-        value * MS if value is not None and 0 <= value * MS <= LONGEST else None
-        for value in milliseconds
-    )
-    absurd = sum(
-        given is not None and value is None
-        for given, value in zip(milliseconds, values, strict=True)
-    )
-    return Times(values, absurd)
+    if milliseconds is None:
+        return None
+    return milliseconds * MS if 0 <= milliseconds <= LONGEST / MS else None
 
 
 def _within(value: float | None, most: float) -> float | None:
@@ -151,8 +138,7 @@ def _within(value: float | None, most: float) -> float | None:
 
 def performance(body: PerformanceReport, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """One report of how an upload went."""
-    times = seconds(body.total_time, body.ttfb)
-    duration, ttfb = times.values
+    duration, ttfb = seconds(body.total_time), seconds(body.ttfb)
     network = body.network_info or NetworkInfo()
     throughput = _within(body.throughput, MOST_BYTES)
     utilisation = None
@@ -166,8 +152,10 @@ def performance(body: PerformanceReport, received: Received, cleaner: Cleaner) -
     if body.system_info is not None and body.system_info.user_agent:
         client = cleaner.client(body.system_info.user_agent, client.country)
     yield PerformanceReported(
-        **_classes(client, received),
-        clamped=times.clamped,
+        id=received.id,
+        client=client,
+        clamped=(duration is None and body.total_time is not None)
+        + (ttfb is None and body.ttfb is not None),
         upload_id=body.upload_id,
         network=Network(network.effective_type or "other"),
         file_size_bytes=None if size is None else int(size),
@@ -201,7 +189,8 @@ def experience(body: ExperienceReport, received: Received, cleaner: Cleaner) -> 
     errors = tuple(dict.fromkeys(_error_type(i) for i in interactions if i.type == "error"))
     ended = next((i for i in reversed(interactions) if i.type == "complete"), None)
     yield ExperienceReported(
-        **_classes(client, received),
+        id=received.id,
+        client=client,
         upload_id=body.upload_id,
         errors=errors,
         went_on=_went_on(interactions),
@@ -246,8 +235,7 @@ def _duration(interactions: Sequence[Interaction], ended: Interaction | None) ->
     started = next((i.time for i in interactions if i.type == "start"), None)
     if ended is None or ended.time is None or started is None:
         return None
-    (duration,) = seconds(ended.time - started).values
-    return duration
+    return seconds(ended.time - started)
 
 
 def _rating(interactions: Sequence[Interaction]) -> int | None:
@@ -265,7 +253,8 @@ def resources(body: ResourceReport, received: Received, cleaner: Cleaner) -> Ite
     loads = [r.cpu.estimated for r in body.readings if r.cpu and r.cpu.estimated is not None]
     heaps = [r.memory.used for r in body.readings if r.memory and r.memory.used is not None]
     yield ResourcesReported(
-        **_classes(received.client, received),
+        id=received.id,
+        client=received.client,
         cpu_increase=_cpu_increase(loads, cpu),
         memory_increase_bytes=_memory_increase(heaps, memory),
     )
@@ -305,10 +294,6 @@ def generic(body: dict[str, Any], received: Received, cleaner: Cleaner) -> Itera
 
 def _is_name(text: str) -> bool:
     return 0 < len(text) <= 64 and text.isascii() and text.replace("_", "").isalnum()
-
-
-def _classes(client: Client, received: Received) -> dict[str, Any]:
-    return {"id": received.id, **client._asdict()}
 
 
 ANALYTICS: Final = "/api/analytics"
