@@ -23,6 +23,9 @@ REAL = FOLDER / "alertmanager.yml"
 LOCAL = FOLDER / "local.yml"
 FASTER = 240  # an hour is 15 s
 
+# Never the zone of UTC, and in it now is far from midnight.
+ZONE = ZoneInfo("Etc/GMT-5" if datetime.now(UTC).hour < 15 else "Etc/GMT+8")
+
 Config = dict[str, Any]
 Labels = Mapping[str, str]
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -78,20 +81,14 @@ def redirect(config: Config, sinks: Sinks, secrets: Path) -> None:
             webhook["url"] = f"{sinks.http}/{name}"
 
 
-def zone_of_day() -> ZoneInfo:
-    """Return a zone, never that of UTC, in which now is far from midnight."""
-    return ZoneInfo("Etc/GMT-5" if datetime.now(UTC).hour < 15 else "Etc/GMT+8")
-
-
 def open_only(config: Config, name: str) -> None:
     """Let now be inside the interval `name` and outside of the others, in a zone of its own."""
-    zone = zone_of_day()
-    now = datetime.now(zone)
+    now = datetime.now(ZONE)
     for interval in config["time_intervals"]:
         (spell,) = interval["time_intervals"]
         start = now - timedelta(minutes=5) if interval["name"] == name else now + timedelta(hours=1)
         end = start + timedelta(minutes=30)
-        spell["location"] = zone.key
+        spell["location"] = ZONE.key
         spell["times"] = [{"start_time": f"{start:%H:%M}", "end_time": f"{end:%H:%M}"}]
         if "weekdays" in spell:
             spell["weekdays"] = [f"{now:%A}".lower()]

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.alertmanager.engine import Alertmanager, Labels, alertmanager, faster, zone_of_day
+from tests.alertmanager.engine import ZONE, Alertmanager, Labels, alertmanager, faster
 from tests.alertmanager.sinks import Delivery, Mail, sinks
 
 ANNOTATIONS = {
@@ -123,13 +124,15 @@ async def _inhibited(engine: Alertmanager) -> dict[str, set[str]]:
 
 async def main_story(folder: Path) -> Story:
     """Let everything fire, some heal early, the digest come and the rest heal; 20 s."""
-    zone = [("TZ", zone_of_day().key)]
+    zone = [("TZ", ZONE.key)]
     async with (
         sinks() as heard,
         alertmanager(faster(heard, folder, "daily-summary"), folder, zone) as engine,
     ):
         began = time.time()
-        await engine.post(CRITICAL, HIGH, MEDIUM, LOW, LOW_HEALS, annotations=ANNOTATIONS)
+        since = datetime.fromtimestamp(began, UTC)
+        told = (CRITICAL, HIGH, MEDIUM, LOW, LOW_HEALS)
+        await engine.post(*told, annotations=ANNOTATIONS, since=since)
         await engine.post(WATCHDOG, HEALS, LOW_TOO, INFO, DAILY, WEEKLY, TYPO, BARE)
         await engine.post(*(labels for labels, _ in INHIBITION))
         await asyncio.sleep(0.5)
