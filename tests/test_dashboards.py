@@ -496,11 +496,20 @@ def test_every_influxql_query_answers(
                 assert None not in row, f"{one}: {dict(zip(columns, row, strict=True))}"
 
 
-def test_every_column_of_a_table_is_filled_by_a_query(
+def shown_fields(panel: dict[str, Any]) -> set[str]:
+    """The columns of a table; of a map, what places, sizes and colours a disc."""
+    if panel["type"] == "table":
+        return set(panel["transformations"][-2]["options"]["include"]["names"])
+    (layer,) = panel["options"]["layers"]
+    look = layer["config"]["style"]
+    return {layer["location"]["lookup"], look["size"]["field"], look["color"]["field"]}
+
+
+def test_every_column_of_a_table_and_every_trait_of_a_map_is_filled_by_a_query(
     metrics: Prometheus, points: InfluxDb
 ) -> None:
-    tables = [(board, panel) for board, panel in PANELS if panel["type"] == "table"]
-    assert tables
+    tables = [(board, panel) for board, panel in PANELS if panel["type"] in {"table", "geomap"}]
+    assert {panel["type"] for _, panel in tables} == {"table", "geomap"}
     for board, panel in tables:
         fields = {"Value"} if len(panel["targets"]) == 1 else set()
         for transformation in panel["transformations"]:
@@ -515,5 +524,4 @@ def test_every_column_of_a_table_is_filled_by_a_query(
                 fields.add(f"Value #{target['refId']}")
                 for row in metrics.now(filled(target["expr"], choices)):
                     fields |= set(row["metric"])
-        shown = panel["transformations"][-2]["options"]["include"]["names"]
-        assert set(shown) <= fields, f"{board['uid']} / {panel['title']}"
+        assert shown_fields(panel) <= fields, f"{board['uid']} / {panel['title']}"

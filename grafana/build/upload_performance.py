@@ -261,6 +261,35 @@ BOARD: Final = Board(
                     ],
                     sort=("uploads", True),
                 ),
+                Listing(
+                    title="Anonymous reports by country",
+                    question="What do the reports say that name no upload: how many times were"
+                    " reported from each country, how long were they, how well is the line used?",
+                    good="Like the table of followed uploads; where there are only reports, this"
+                    " is the only one of the two.",
+                    unit=COUNT,
+                    span=24,
+                    height=6,
+                    queries=[
+                        Influx(
+                            select='count("duration_seconds") AS "reports",'
+                            ' mean("duration_seconds") AS "mean time",'
+                            ' percentile("duration_seconds", 95) AS "p95 time",'
+                            ' mean("utilisation_ratio") AS "use of the line"',
+                            measurement="upload_report",
+                            where=CHOSEN,
+                            group='"country"',
+                        )
+                    ],
+                    columns=[
+                        Column("country", "country"),
+                        Column("reports", "reports"),
+                        Column("mean time", "mean time", unit=SECONDS),
+                        Column("p95 time", "p95 time", unit=SECONDS),
+                        Column("use of the line", "use of the line", unit=SHARE),
+                    ],
+                    sort=("reports", True),
+                ),
                 Series(
                     title="Success by region",
                     question="Of the uploads of each continent that completed or failed, how many"

@@ -1,4 +1,7 @@
-"""Points of uploads as the exporter writes them: some of each outcome, device and country."""
+"""Points of uploads as the exporter writes them: some of each outcome, device and country.
+
+Every upload is there twice: followed, and as a report that names none.
+"""
 
 import itertools
 import time
@@ -8,6 +11,7 @@ from exporter.event import Browser, Client, Device, Network, Region, System
 from exporter.events.upload.classes import ErrorType, Outcome, Resolution
 from exporter.events.upload.concluded import Ended, Segments
 from exporter.events.upload.measured import Measured
+from exporter.events.upload.reported import PerformanceReported
 from exporter.sinks.influx import line
 
 SECOND = 1_000_000_000  # nanoseconds
@@ -28,8 +32,9 @@ def lines() -> Iterator[str]:
     )
     for outcome, device, browser, network, size, (region, country) in kinds:
         stamp -= SECOND
+        client = Client(device, browser, System.OTHER, region, country)
         about = Segments(
-            client=Client(device, browser, System.OTHER, region, country),
+            client=client,
             network=network,
             size=size,
             resolution=Resolution.HD,
@@ -47,4 +52,12 @@ def lines() -> Iterator[str]:
             rating=4,
             preview=1.5,
         )
-        yield from map(line, ended.points())
+        reported = PerformanceReported(
+            client=client,
+            network=network,
+            file_size_bytes=size,
+            measured=MEASURED,
+            success=outcome is Outcome.COMPLETED,
+        )
+        for point in (*ended.points(), *reported.points()):
+            yield line(point, stamp)
