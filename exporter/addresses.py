@@ -26,7 +26,7 @@ class Addresses:
             return False
         return any(parsed in proxy for proxy in self._proxies)
 
-    def network(self, request: web.Request) -> str:
+    def network(self, request: web.BaseRequest) -> str:
         """The truncated address of the client: the last one that is not one of our proxies."""
         peer = request.remote or ""
         if self._proxies and self._is_proxy(peer):
@@ -37,7 +37,7 @@ class Addresses:
                     break
         return truncate_address(peer)
 
-    def country(self, request: web.Request) -> str | None:
+    def country(self, request: web.BaseRequest) -> str | None:
         """The country that a trusted proxy names, or None."""
         if not self._country_header or not self._is_proxy(request.remote or ""):
             return None

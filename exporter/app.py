@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -116,7 +116,7 @@ class Application:
         self._health = Health(engine=engine, exposition=exposition, delivery=self._delivery)
         await self._watch_disk()
         operations = await _listen(
-            self._health.application(), settings.operations.host, settings.operations.port
+            self._health.handle, settings.operations.host, settings.operations.port
         )
         cleaner = Privacy(settings.privacy.routes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
@@ -128,11 +128,12 @@ class Application:
             settings=settings.receiver,
         )
         public = await _listen(
-            receiver.application(),
+            receiver.handle,
             settings.receiver.host,
             settings.receiver.port,
             head_seconds=settings.receiver.read_timeout_seconds,
             keepalive_timeout=settings.receiver.keepalive_seconds,
+            most_bytes=settings.receiver.batch_bytes,
         )
         self._runners = (public[0], operations[0])
         self.public_port, self.operations_port = public[1], operations[1]
@@ -244,11 +245,31 @@ def _sink(settings: Settings) -> InfluxSink | None:
 
 
 async def _listen(
-    app: web.Application, host: str, port: int, *, head_seconds: float = 10.0, **options: Any
-) -> tuple[web.AppRunner, int]:
-    runner = web.AppRunner(
-        app, access_log=None, auto_decompress=False, shutdown_timeout=5.0, **options
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    host: str,
+    port: int,
+    *,
+    head_seconds: float = 10.0,
+    keepalive_timeout: float = 75.0,
+    most_bytes: int = 1024,
+) -> tuple[web.ServerRunner, int]:
+    loop = asyncio.get_running_loop()
+
+    def request(
+        message: Any, payload: Any, protocol: Any, writer: Any, task: Any
+    ) -> web.BaseRequest:
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, loop, client_max_size=most_bytes
+        )
+
+    server = web.Server(
+        handle,
+        request_factory=request,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=keepalive_timeout,
     )
+    runner = web.ServerRunner(server, shutdown_timeout=5.0)
     await runner.setup()
     site = Site(runner, host, port, head_seconds=head_seconds)
     await site.start()

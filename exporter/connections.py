@@ -45,15 +45,18 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what is not HTTP without a word of it."""
-        self.force_close()
         word = "malformed" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
-        return problem(HTTPStatus(status), word)
+        response = problem(HTTPStatus(status), word)
+        response.force_close()
+        return response
 
 
 class Site(web.TCPSite):
     """Listens, and closes connections whose head does not come in time."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, *, head_seconds: float) -> None:
+    def __init__(
+        self, runner: web.BaseRunner, host: str, port: int, *, head_seconds: float
+    ) -> None:
         super().__init__(runner, host, port, backlog=BACKLOG)
         self._head_seconds = head_seconds
         self._connections: set[Connection] = set()

@@ -169,7 +169,7 @@ def event_type(event: Event | type[Event]) -> str:
 Field = float | int | bool | str
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One line for InfluxDB: closed tags, open fields; the pipeline gives it its timestamp.
 
     ``stamp`` (nanoseconds since 1970) is set only where the point completes an earlier one:
@@ -258,7 +258,7 @@ class Lifecycle(Protocol):
         ...
 
 
-class Received(NamedTuple):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """What came with a body: a fingerprint of its bytes, its ``kind``, and who sent it."""
 
     id: str

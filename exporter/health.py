@@ -6,12 +6,13 @@ never *not ready*: that is what the journal and the outbox are for. No traffic i
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from exporter.answers import answer
+from exporter.answers import answer, problem
 from exporter.delivery import Delivery
 from exporter.engine import Engine
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
@@ -26,27 +27,29 @@ class Health:
         self._delivery = delivery
         self.stopping = False
 
-    def application(self) -> web.Application:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """``/metrics``, ``/health/live``, ``/health/ready``."""
-        app = web.Application()
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/health/live", self._live)
-        app.router.add_get("/health/ready", self._ready)
-        return app
+        if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
+        if request.path == "/metrics":
+            return await self._metrics(request)
+        if request.path == "/health/live":
+            return answer({"status": "alive"})
+        if request.path == "/health/ready":
+            return self._ready()
+        return problem(HTTPStatus.NOT_FOUND, "not_found")
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
         text = await self._exposition.render()
         response = web.Response(body=text, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
         if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
             # zlib lets go of the interpreter while it works.
-            response.body = await self._engine.in_state_thread(_gzip, text)
+            loop = asyncio.get_running_loop()
+            response.body = await loop.run_in_executor(None, _gzip, text)
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
         return response
 
-    async def _live(self, request: web.Request) -> web.Response:
-        return answer({"status": "alive"})
-
-    async def _ready(self, request: web.Request) -> web.Response:
+    def _ready(self) -> web.Response:
         checks = {
             "journal": "ok" if self._engine.writable else "not writable",
             "influx": self._delivery.status,

@@ -11,10 +11,10 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, NamedTuple
 
 from exporter.record import VERSION, Codec, Entry, UnreadableJournalError
@@ -44,10 +44,7 @@ class Journal:
     def __init__(self, path: Path, codec: Codec) -> None:
         self._path = path
         self._codec = codec
-        # Appending to a deque is atomic; the bell rings only for a writer that sleeps.
-        self._pending: deque[Entry] = deque()
-        self._bell = threading.Event()
-        self._closing = False
+        self._pending: SimpleQueue[Entry | None] = SimpleQueue()
         self._pruned_to = self._prune_to = 0
         self._thread: threading.Thread | None = None
         self._committed: Callable[[Commit], None] = _nobody
@@ -87,9 +84,7 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Queue an entry; it is on disk when ``committed`` says so."""
-        self._pending.append(entry)
-        if not self._bell.is_set():
-            self._bell.set()
+        self._pending.put(entry)
 
     def prune(self, position: int) -> None:
         """Allow the next commit to remove what a checkpoint up to ``position`` holds."""
@@ -102,25 +97,31 @@ class Journal:
 
     def close(self) -> None:
         """Write what is queued, then stop."""
-        self._closing = True
-        self._bell.set()
+        self._pending.put(None)
         if self._thread is not None:
             self._thread.join()
         self._db.close()
 
     def _write(self) -> None:
-        pending = self._pending
-        while True:
-            if not pending:
-                if self._closing:
-                    return
-                self._bell.wait()
-                self._bell.clear()
-                continue
-            batch = [pending.popleft() for _ in range(min(len(pending), MOST_ENTRIES))]
-            self._committed(self._commit(batch))
+        more = True
+        while more:
+            batch, more = self._gather()
+            if batch:
+                self._committed(self._commit(batch))
             if self._prune_to > self._pruned_to:
                 self._remove()
+
+    def _gather(self) -> tuple[list[Entry], bool]:
+        """Wait for an entry, and take what else is there; False when it was the last."""
+        pending = self._pending
+        entry = pending.get()
+        batch: list[Entry] = []
+        while entry is not None:
+            batch.append(entry)
+            if len(batch) == MOST_ENTRIES or pending.empty():
+                return batch, True
+            entry = pending.get()
+        return batch, False
 
     def _commit(self, batch: list[Entry]) -> Commit:
         began = time.perf_counter()

@@ -139,7 +139,8 @@ _NOBODY: Final = (Device.OTHER, Browser.OTHER, System.OTHER)
 
 @lru_cache(REMEMBERED)
 def _classify(user_agent: str) -> tuple[Device, Browser, System]:
-    found = ua_parser.parse(user_agent)
+    # A header may hold any byte, and the parser takes valid text alone.
+    found = ua_parser.parse(user_agent.encode(errors="replace").decode())
     browser_name = found.user_agent.family.lower() if found.user_agent else ""
     system_name = found.os.family.lower() if found.os else ""
     browser = next((b for part, b in _BROWSERS if part in browser_name), Browser.OTHER)

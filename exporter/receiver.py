@@ -12,18 +12,18 @@ import logging
 import time
 import zlib
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from exporter import telemetry
 from exporter.addresses import Addresses
-from exporter.answers import answer, encoded, problem
+from exporter.answers import Prepared, answer, encoded, nothing, problem
 from exporter.dedup import fingerprint
 from exporter.engine import Engine, NotWrittenError
 from exporter.event import Event, event_type
@@ -62,11 +62,20 @@ _ONE_ACCEPTED: Final = msgspec.json.encode(
 )
 
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+class _Place(NamedTuple):
+    """What is at a path."""
+
+    path: str
+    form: Format
+    most_bytes: int
+    most_events: int
 
 
 class Receiver:
-    """The public port's handlers."""
+    """The public port: one coroutine that answers every request.
+
+    aiohttp's router and middlewares are left out: they cost a request as much as its decoding.
+    """
 
     def __init__(
         self,
@@ -77,9 +86,10 @@ class Receiver:
         settings: ReceiverSettings,
     ) -> None:
         self._engine = engine
-        self._formats = formats
+        self._places = {path: _place(path, form, settings) for path, form in formats.items()}
         self._schema = schema
         self._settings = settings
+        self._origins = frozenset(settings.origins)
         self._keys = tuple(key.get_secret_value().encode() for key in settings.keys)
         self._addresses = Addresses(settings.proxies, settings.country_header)
         process = engine.process
@@ -88,27 +98,13 @@ class Receiver:
         }
         self._seconds = process.cell(telemetry.REQUEST_SECONDS)
         self._buckets = Buckets(settings.rate_per_second, settings.rate_burst)
+        self._one_accepted = Prepared(_ONE_ACCEPTED, HTTPStatus.ACCEPTED)
 
-    def application(self) -> web.Application:
-        """The routes; a key may also come as the first segments of any path: ``/k/<key>/…``."""
-        # No middleware: each costs every request what a tenth of the whole pipeline costs.
-        app = web.Application(client_max_size=self._settings.batch_bytes)
-        router = app.router
-        for path, form in self._formats.items():
-            beacon = partial(self._answered, partial(self._beacon, path, form))
-            for route in (path, f"/k/{{key}}{path}"):
-                router.add_post(route, beacon)
-                router.add_options(route, partial(self._answered, self._preflight))
-                router.add_route("*", route, partial(self._answered, _wrong_method))
-        router.add_get("/v1/schema", partial(self._answered, self._show_schema))
-        router.add_route("*", "/{path:.*}", partial(self._answered, _not_found))
-        return app
-
-    async def _answered(self, handler: Handler, request: web.Request) -> web.Response:
-        """Count the answer; an error of the program is one of ours, and echoes nothing."""
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer, and count the answer; an error of the program echoes nothing either."""
         began = time.perf_counter()
         try:
-            response = await handler(request)
+            response = await self._dispatch(request)
         except Exception:
             log.exception("a request could not be handled")
             response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
@@ -120,13 +116,33 @@ class Receiver:
             self._allow_origin(request, response.headers)
         return response
 
-    async def _beacon(self, path: str, form: Format, request: web.Request) -> web.Response:
+    async def _dispatch(self, request: web.BaseRequest) -> web.Response:
+        """Paths by a table; ``/k/<key>`` may stand before any of them."""
+        path, key = request.path, ""
+        if path.startswith("/k/"):
+            key, _, rest = path.removeprefix("/k/").partition("/")
+            path = f"/{rest}"
+        place = self._places.get(path)
+        if place is None:
+            if path == "/v1/schema" and request.method == hdrs.METH_GET:
+                return encoded(self._schema, HTTPStatus.OK)
+            return problem(HTTPStatus.NOT_FOUND, "not_found")
+        if request.method == hdrs.METH_POST:
+            return await self._beacon(place, key, request)
+        if request.method == hdrs.METH_OPTIONS:
+            response = nothing()
+        else:
+            response = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
+        response.headers[hdrs.ALLOW] = ALLOWED_METHODS
+        return response
+
+    async def _beacon(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
         if not self._engine.writable:
             return self._unavailable()
         try:
-            return await self._take(path, form, request)
+            return await self._take(place, key, request)
         except RefusedError as refusal:
-            self._engine.turn_away((self._refusal(refusal.reason, path, refusal.body),))
+            self._engine.turn_away((self._refusal(refusal.reason, place.path, refusal.body),))
             return problem(STATUS[refusal.reason], refusal.reason.value)
         except NotWrittenError:
             return self._unavailable()
@@ -144,45 +160,37 @@ class Receiver:
         self._engine.refuse()
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=True)
 
-    async def _take(self, path: str, form: Format, request: web.Request) -> web.Response:
-        key = self._key(request)
+    async def _take(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
+        key = self._known_key(key, request) if self._keys else ""
         if self._buckets.limited:
             sender = key or self._addresses.network(request)
             if not self._buckets.take(sender, self._engine.clock.now()):
                 self._engine.turn_away(limited=1)
                 return problem(HTTPStatus.TOO_MANY_REQUESTS, "limited", retry=True)
-        settings = self._settings
-        most_bytes = settings.batch_bytes if form.batch else settings.beacon_bytes
-        body = await self._body(request, most_bytes)
+        body = await self._body(request, place.most_bytes)
         sender_says = Sender(
-            path,
+            place.path,
             request.headers.get(hdrs.USER_AGENT),
             self._addresses.country(request),
             request.query.get("type") if request.query_string else None,
-            settings.batch_events if form.batch else settings.beacon_events,
+            place.most_events,
         )
         try:
-            parsed = form.parse(body, sender_says)
+            parsed = place.form.parse(body, sender_says)
         except RefusedError as refusal:
             raise RefusedError(refusal.reason, body) from refusal
-        return await self._write(path, parsed)
+        return await self._write(place.path, parsed, request)
 
-    def _key(self, request: web.Request) -> str:
-        """The key of the request, which is known; empty where no keys are configured."""
-        if not self._keys:
-            return ""
-        given = (
-            request.headers.get("X-API-Key")
-            or request.query.get("key")
-            or request.match_info.get("key")
-            or ""
-        )
-        offered = given.encode()
+    def _known_key(self, in_path: str, request: web.BaseRequest) -> str:
+        """The key of the request, from wherever it is, if it is one of ours."""
+        given = request.headers.get("X-API-Key") or request.query.get("key") or in_path
+        # A header may hold any byte; aiohttp hands those that are no UTF-8 on as surrogates.
+        offered = given.encode(errors="backslashreplace")
         if not any(hmac.compare_digest(offered, key) for key in self._keys):
             raise RefusedError(Rejection.UNAUTHORISED)
         return given
 
-    async def _body(self, request: web.Request, most_bytes: int) -> bytes:
+    async def _body(self, request: web.BaseRequest, most_bytes: int) -> bytes:
         encoding = _encoding(request.headers)
         if (request.content_length or 0) > most_bytes:
             raise RefusedError(Rejection.TOO_LARGE)
@@ -205,46 +213,42 @@ class Receiver:
             raise RefusedError(Rejection.TOO_LARGE)
         return body
 
-    async def _write(self, path: str, parsed: Parsed) -> web.Response:
-        refusals = [self._refusal(each.reason, path, each.body) for each in parsed.rejected]
-        if refusals:
-            self._engine.turn_away(refusals)
-        duplicate = self._known(parsed.events)
-        if parsed.events:
-            await self._engine.write(parsed.events)
-            if len(parsed.events) == 1 and not duplicate and not refusals:
+    async def _write(self, path: str, parsed: Parsed, request: web.BaseRequest) -> web.Response:
+        events, rejected = parsed
+        if rejected:
+            self._engine.turn_away(
+                [self._refusal(each.reason, path, each.body) for each in rejected]
+            )
+        duplicate = self._known(events)
+        if events:
+            await self._engine.write(events)
+            if len(events) == 1 and not duplicate and not rejected:
+                if Prepared.fits(request):
+                    return self._one_accepted
                 return encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED)
         body: dict[str, Any] = {
-            "success": bool(parsed.events) or not refusals,
-            "accepted": len(parsed.events) - duplicate,
+            "success": bool(events) or not rejected,
+            "accepted": len(events) - duplicate,
             "duplicate": duplicate,
-            "rejected": [{"index": r.place, "reason": r.reason} for r in parsed.rejected],
+            "rejected": [{"index": each.place, "reason": each.reason} for each in rejected],
         }
         if body["success"]:
             return answer(body, HTTPStatus.ACCEPTED)
-        return answer({**body, "error": parsed.rejected[0].reason}, HTTPStatus.BAD_REQUEST)
+        return answer({**body, "error": rejected[0].reason}, HTTPStatus.BAD_REQUEST)
 
     def _known(self, events: tuple[Event, ...]) -> int:
         """How many of the events repeat what was counted; the pipeline decides when it counts."""
-        seen: set[bytes] = set()
-        known = 0
-        for event in events:
-            if event.id is not None:
-                mark = fingerprint(event_type(event), event.id)
-                known += mark in seen or self._engine.pipeline.dedup.knows(mark)
-                seen.add(mark)
-        return known
+        knows = self._engine.pipeline.dedup.knows
+        marks = [fingerprint(event_type(e), e.id) for e in events if e.id is not None]
+        if len(marks) <= 1:
+            return sum(map(knows, marks))
+        return len(marks) - sum(not knows(mark) for mark in set(marks))
 
-    async def _preflight(self, request: web.Request) -> web.Response:
-        response = web.Response(status=HTTPStatus.NO_CONTENT)
-        response.headers[hdrs.ALLOW] = ALLOWED_METHODS
-        return response
-
-    def _allow_origin(self, request: web.Request, headers: CIMultiDict[str]) -> None:
+    def _allow_origin(self, request: web.BaseRequest, headers: CIMultiDict[str]) -> None:
         """Echo an allowed origin: beacons come with credentials, which forbids the wildcard."""
         headers[hdrs.VARY] = hdrs.ORIGIN
         origin = request.headers[hdrs.ORIGIN]
-        if origin not in self._settings.origins and "*" not in self._settings.origins:
+        if origin not in self._origins and "*" not in self._origins:
             return
         headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
@@ -254,18 +258,11 @@ class Receiver:
             headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = ALLOWED_HEADERS
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = PREFLIGHT_SECONDS
 
-    async def _show_schema(self, request: web.Request) -> web.Response:
-        return encoded(self._schema, HTTPStatus.OK)
 
-
-async def _wrong_method(request: web.Request) -> web.Response:
-    response = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-    response.headers[hdrs.ALLOW] = ALLOWED_METHODS
-    return response
-
-
-async def _not_found(request: web.Request) -> web.Response:
-    return problem(HTTPStatus.NOT_FOUND, "not_found")
+def _place(path: str, form: Format, settings: ReceiverSettings) -> _Place:
+    if form.batch:
+        return _Place(path, form, settings.batch_bytes, settings.batch_events)
+    return _Place(path, form, settings.beacon_bytes, settings.beacon_events)
 
 
 @lru_cache(64)
@@ -273,12 +270,12 @@ def _code(status: int) -> Code:
     return Code(str(status))
 
 
-def _encoding(headers: Mapping[str, str]) -> str:
+def _encoding(headers: CIMultiDictProxy[str]) -> str:
     """``identity`` or ``gzip``, of a body that may be JSON; everything else is refused."""
     content_type = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if content_type not in JSON_TYPES:
         raise RefusedError(Rejection.UNSUPPORTED_TYPE)
-    encoding = headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    encoding = ",".join(headers.getall(hdrs.CONTENT_ENCODING, ("identity",))).strip().lower()
     # "Transfer-Encoding: gzip, chunked" and the like are how requests are smuggled past proxies.
     transfer = headers.get(hdrs.TRANSFER_ENCODING, "chunked").strip().lower()
     if encoding not in {"identity", "gzip"} or transfer != "chunked":

@@ -13,7 +13,7 @@ from exporter.telemetry import Rejection
 T = TypeVar("T")
 
 
-class Sender(NamedTuple):
+class Sender(msgspec.Struct, frozen=True, gc=False):
     """What the request says about who sends it; ``kind`` is the ``type`` of the query string."""
 
     path: str

@@ -25,7 +25,14 @@ def line(point: Point, stamp: int) -> str:
 
     Numbers are always floats, so that JavaScript's ``10`` and ``10.5`` are one type.
     """
-    fields = ",".join([f"{_escaped(name)}={_value(value)}" for name, value in point.fields])
+    fields = ",".join(
+        [
+            f"{_escaped(name)}={value!r}"
+            if value.__class__ is float
+            else f"{_escaped(name)}={_value(value)}"
+            for name, value in point.fields
+        ]
+    )
     return f"{_series(point.measurement, point.tags)} {fields} {stamp}"
 
 

@@ -73,7 +73,8 @@ class Measured(NamedTuple):
         if self.utilisation is not None:
             fields.append(("utilisation_ratio", self.utilisation))
         if self.chunks:
-            fields += (("chunks", self.chunks), ("first_try_chunks", self.first_try))
+            fields.append(("chunks", float(self.chunks)))
+            fields.append(("first_try_chunks", float(self.first_try)))
         return fields
 
 

@@ -1,0 +1,100 @@
+"""Starting what is measured: pinned to a core, on a free port, in a folder that goes away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+START_SECONDS = 20.0
+
+
+class Server(NamedTuple):
+    """A server that runs."""
+
+    name: str
+    port: int
+    operations: int
+    process: psutil.Process
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tool(name: str, package: str) -> str:
+    """The path of a program, or an error that says how to get it."""
+    path = shutil.which(name)
+    if path is None:
+        raise SystemExit(f"{name} is missing: apt-get install {package}")
+    return path
+
+
+@contextmanager
+def bare(core: int) -> Iterator[Server]:
+    """The handler that does nothing."""
+    port = free_port()
+    with _running("bare aiohttp", [sys.executable, "-m", "bench.bare", str(port)], core, {}) as run:
+        yield _ready(Server("bare aiohttp", port, 0, run))
+
+
+@contextmanager
+def exporter(core: int) -> Iterator[Server]:
+    """The product with every protection on, and its state on the disk of the checkout."""
+    port, operations = free_port(), free_port()
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as directory:
+        environment = {
+            "EXPORTER_JOURNAL__DIRECTORY": directory,
+            "EXPORTER_RECEIVER__PORT": str(port),
+            "EXPORTER_OPERATIONS__PORT": str(operations),
+            "EXPORTER_LOG_LEVEL": "WARNING",
+        }
+        command = [sys.executable, "-m", "exporter", "serve"]
+        with _running("exporter", command, core, environment) as run:
+            yield _ready(Server("exporter", port, operations, run))
+
+
+@contextmanager
+def _running(
+    name: str, command: list[str], core: int, environment: dict[str, str]
+) -> Iterator[psutil.Process]:
+    child = subprocess.Popen(  # noqa: S603 - our own servers
+        [tool("taskset", "util-linux"), "-c", str(core), *command],
+        env={**os.environ, **environment},
+    )
+    try:
+        yield psutil.Process(child.pid)
+    finally:
+        child.terminate()
+        if child.wait(30) not in {0, -15}:
+            raise SystemExit(f"{name} ended with {child.returncode}")
+
+
+def _ready(server: Server) -> Server:
+    latest = time.monotonic() + START_SECONDS
+    while time.monotonic() < latest:
+        try:
+            socket.create_connection(("127.0.0.1", server.port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return server
+    raise SystemExit(f"{server.name} does not listen")
