@@ -151,7 +151,7 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "answer": {"2xx": GREEN, "4xx": ORANGE, "5xx": VERMILION, "other": GREY},
     "window": {"5 min": SKY, "1 h": BLUE},
-    "line": {"target": GREEN, "alert": ORANGE, "budget": ORANGE, "received": GREY},
+    "line": {"target": GREEN, "alert": ORANGE, "budget": VERMILION, "received": GREY},
     "quantile": {"p50": SKY, "p95": BLUE, "p99": ORANGE},
 }
 """The colour of every member of every class, here and nowhere else."""
