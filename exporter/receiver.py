@@ -103,8 +103,12 @@ class Receiver:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer, and count the answer; an error of the program echoes nothing either."""
         began = time.perf_counter()
+        place = self._places.get(request.raw_path)
         try:
-            response = await self._dispatch(request)
+            if place is not None and request.method == hdrs.METH_POST:
+                response = await self._beacon(place, "", request)
+            else:
+                response = await self._find(request)
         except Exception:
             log.exception("a request could not be handled")
             response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
@@ -116,8 +120,8 @@ class Receiver:
             self._allow_origin(request, response.headers)
         return response
 
-    async def _dispatch(self, request: web.BaseRequest) -> web.Response:
-        """Paths by a table; ``/k/<key>`` may stand before any of them."""
+    async def _find(self, request: web.BaseRequest) -> web.Response:
+        """What is not a POST to a plain path; ``/k/<key>`` may stand before any path."""
         path, key = request.path, ""
         if path.startswith("/k/"):
             key, _, rest = path.removeprefix("/k/").partition("/")
@@ -137,16 +141,33 @@ class Receiver:
         return response
 
     async def _beacon(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
-        if not self._engine.writable:
+        engine = self._engine
+        if not engine.writable:
             return self._unavailable()
         try:
-            return await self._take(place, key, request)
+            if not self._may_send(key, request):
+                engine.turn_away(limited=1)
+                return problem(HTTPStatus.TOO_MANY_REQUESTS, "limited", retry=True)
+            body = await self._body(request, place.most_bytes)
+            try:
+                parsed = place.form.parse(body, self._sender(place, request))
+            except RefusedError as refusal:
+                raise RefusedError(refusal.reason, body) from refusal
+            duplicate = self._known(parsed.events)
+            if parsed.rejected:
+                engine.turn_away(
+                    [self._refusal(r.reason, place.path, r.body) for r in parsed.rejected]
+                )
+            if parsed.events:
+                await engine.write(parsed.events)
+            return self._accepted(parsed, duplicate, request)
         except RefusedError as refusal:
-            self._engine.turn_away((self._refusal(refusal.reason, place.path, refusal.body),))
+            engine.turn_away((self._refusal(refusal.reason, place.path, refusal.body),))
             return problem(STATUS[refusal.reason], refusal.reason.value)
         except NotWrittenError:
             return self._unavailable()
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
+            # Too slow, or gone within its body: nothing has reached us.
             return problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
 
     def _refusal(self, reason: Rejection, path: str, body: bytes) -> Refusal:
@@ -160,26 +181,22 @@ class Receiver:
         self._engine.refuse()
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=True)
 
-    async def _take(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
+    def _may_send(self, key: str, request: web.BaseRequest) -> bool:
+        """Whether the sender has a known key, where one is needed, and is within its rate."""
         key = self._known_key(key, request) if self._keys else ""
-        if self._buckets.limited:
-            sender = key or self._addresses.network(request)
-            if not self._buckets.take(sender, self._engine.clock.now()):
-                self._engine.turn_away(limited=1)
-                return problem(HTTPStatus.TOO_MANY_REQUESTS, "limited", retry=True)
-        body = await self._body(request, place.most_bytes)
-        sender_says = Sender(
+        if not self._buckets.limited:
+            return True
+        return self._buckets.take(key or self._addresses.network(request), self._engine.clock.now())
+
+    def _sender(self, place: _Place, request: web.BaseRequest) -> Sender:
+        plain = "?" not in request.raw_path
+        return Sender(
             place.path,
             request.headers.get(hdrs.USER_AGENT),
             self._addresses.country(request),
-            request.query.get("type") if request.query_string else None,
+            None if plain else request.query.get("type"),
             place.most_events,
         )
-        try:
-            parsed = place.form.parse(body, sender_says)
-        except RefusedError as refusal:
-            raise RefusedError(refusal.reason, body) from refusal
-        return await self._write(place.path, parsed, request)
 
     def _known_key(self, in_path: str, request: web.BaseRequest) -> str:
         """The key of the request, from wherever it is, if it is one of ours."""
@@ -194,10 +211,13 @@ class Receiver:
         encoding = _encoding(request.headers)
         if (request.content_length or 0) > most_bytes:
             raise RefusedError(Rejection.TOO_LARGE)
+        content = request.content
         try:
-            if request.content.is_eof():
-                body = await request.read()
+            if content.is_eof() and content.exception() is None:
+                # The body came with the head, as that of nearly every beacon does.
+                body = content.read_nowait()
             else:
+                _go_on(request)
                 async with asyncio.timeout(self._settings.read_timeout_seconds):
                     body = await request.read()
         except TimeoutError:
@@ -213,22 +233,15 @@ class Receiver:
             raise RefusedError(Rejection.TOO_LARGE)
         return body
 
-    async def _write(self, path: str, parsed: Parsed, request: web.BaseRequest) -> web.Response:
-        events, rejected = parsed
-        if rejected:
-            self._engine.turn_away(
-                [self._refusal(each.reason, path, each.body) for each in rejected]
-            )
-        duplicate = self._known(events)
-        if events:
-            await self._engine.write(events)
-            if len(events) == 1 and not duplicate and not rejected:
-                if Prepared.fits(request):
-                    return self._one_accepted
-                return encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED)
+    def _accepted(self, parsed: Parsed, duplicate: int, request: web.BaseRequest) -> web.Response:
+        accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
+        if accepted == 1 and not duplicate and not rejected:
+            if Prepared.fits(request):
+                return self._one_accepted
+            return encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED)
         body: dict[str, Any] = {
-            "success": bool(events) or not rejected,
-            "accepted": len(events) - duplicate,
+            "success": bool(parsed.events) or not rejected,
+            "accepted": accepted,
             "duplicate": duplicate,
             "rejected": [{"index": each.place, "reason": each.reason} for each in rejected],
         }
@@ -272,8 +285,7 @@ def _code(status: int) -> Code:
 
 def _encoding(headers: CIMultiDictProxy[str]) -> str:
     """``identity`` or ``gzip``, of a body that may be JSON; everything else is refused."""
-    content_type = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-    if content_type not in JSON_TYPES:
+    if not _may_be_json(headers.get(hdrs.CONTENT_TYPE, "")):
         raise RefusedError(Rejection.UNSUPPORTED_TYPE)
     encoding = ",".join(headers.getall(hdrs.CONTENT_ENCODING, ("identity",))).strip().lower()
     # "Transfer-Encoding: gzip, chunked" and the like are how requests are smuggled past proxies.
@@ -281,6 +293,17 @@ def _encoding(headers: CIMultiDictProxy[str]) -> str:
     if encoding not in {"identity", "gzip"} or transfer != "chunked":
         raise RefusedError(Rejection.UNSUPPORTED_ENCODING)
     return encoding
+
+
+@lru_cache(256)
+def _may_be_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in JSON_TYPES
+
+
+def _go_on(request: web.BaseRequest) -> None:
+    """Some clients, curl among them, hold a body back until they are told to send it."""
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def inflate(body: bytes, most: int) -> bytes:

@@ -75,6 +75,6 @@ def decode(decoder: Callable[[bytes], T], body: bytes) -> T:
 def reason_of(error: msgspec.ValidationError) -> Rejection:
     """Which kind of invalid it is, by the words of msgspec (a test holds them)."""
     said = str(error)
-    if "`$.type`" in said or "missing required field `type`" in said:
+    if said.endswith((" - at `$.type`", "missing required field `type`")):
         return Rejection.UNKNOWN_TYPE
     return Rejection.INCOMPLETE if "missing required field" in said else Rejection.INVALID

@@ -41,8 +41,9 @@ class Trackers:
             raise RefusedError(Rejection.UNKNOWN_TYPE)
         read = decode(reader.decode, body)
         client = self._cleaner.client(sender.user_agent, sender.country)
-        # Two kinds may have the same bytes, and are two beacons all the same.
-        salt = (sender.kind or "").encode(errors="replace")[:16]
-        beacon_id = blake2b(body, digest_size=16, salt=salt).hexdigest()
-        received = Received(beacon_id, sender.kind, client)
+        beacon_id = blake2b(body, digest_size=16)
+        if sender.kind:
+            # Two kinds may have the same bytes, and are two beacons all the same.
+            beacon_id.update(b"\0" + sender.kind.encode(errors="replace"))
+        received = Received(beacon_id.hexdigest(), sender.kind, client)
         return Parsed(tuple(reader.beacon.translate(read, received, self._cleaner)))

@@ -80,7 +80,7 @@ class ExperienceReport(Wire, rename="camel", gc=False):
     """``POST /api/analytics/upload-experience``, by ``navigator.sendBeacon``."""
 
     upload_id: Name
-    interactions: list[Interaction] = []
+    interactions: list[Interaction] | None = None
     is_abandonment: bool | None = None
     user_agent: Text | None = None
 
@@ -121,7 +121,7 @@ class Summary(Wire, rename="camel", gc=False):
 class ResourceReport(Wire, rename="camel", gc=False):
     """``POST /api/analytics?type=resource``."""
 
-    readings: list[Reading] = []
+    readings: list[Reading] | None = None
     summary: Summary | None = None
 
 
@@ -185,7 +185,7 @@ def experience(body: ExperienceReport, received: Received, cleaner: Cleaner) -> 
     client = received.client
     if body.user_agent:
         client = cleaner.client(body.user_agent, client.country)
-    interactions = body.interactions
+    interactions = body.interactions or ()
     errors = tuple(dict.fromkeys(_error_type(i) for i in interactions if i.type == "error"))
     ended = next((i for i in reversed(interactions) if i.type == "complete"), None)
     yield ExperienceReported(
@@ -250,8 +250,9 @@ def resources(body: ResourceReport, received: Received, cleaner: Cleaner) -> Ite
     """What an upload cost the client's CPU and memory."""
     summary = body.summary or Summary()
     cpu, memory = summary.cpu or Extent(), summary.memory or Extent()
-    loads = [r.cpu.estimated for r in body.readings if r.cpu and r.cpu.estimated is not None]
-    heaps = [r.memory.used for r in body.readings if r.memory and r.memory.used is not None]
+    readings = body.readings or ()
+    loads = [r.cpu.estimated for r in readings if r.cpu and r.cpu.estimated is not None]
+    heaps = [r.memory.used for r in readings if r.memory and r.memory.used is not None]
     yield ResourcesReported(
         id=received.id,
         client=received.client,
