@@ -1,0 +1,112 @@
+"""Slow, silent and odd connections on the public port: each of them ends in time."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+
+from tests.apps import SECONDS, Running, Start
+from tests.beacons import UPLOAD_PERFORMANCE
+
+PATIENCE = 0.5  # seconds that a client has for its head and its body
+KEPT = 1.0  # seconds that an idle connection is kept
+SLACK = 3.0  # seconds by which a busy machine may be late
+DRIP = 0.1
+
+HEAD = f"POST {UPLOAD_PERFORMANCE} HTTP/1.1\r\nHost: here\r\n".encode()
+BEACON = HEAD + b"Content-Length: 2\r\n\r\n{}"
+
+
+@pytest.fixture
+async def app(start: Start) -> Running:
+    return await start(receiver={"read_timeout_seconds": PATIENCE, "keepalive_seconds": KEPT})
+
+
+async def lasted(app: Running, first: bytes, drops: Sequence[bytes] = ()) -> float:
+    """Seconds until the connection ends of a client that writes `first` and then drips."""
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        began = time.monotonic()
+        writer.write(first)
+        ended = asyncio.ensure_future(reader.read())
+        for drop in drops:
+            if ended.done():
+                break
+            writer.write(drop)
+            await asyncio.wait((ended,), timeout=DRIP)
+        with suppress(ConnectionResetError):  # which is an end as well
+            await ended
+        return time.monotonic() - began
+
+
+DROPS = [b"X"] * int((PATIENCE + SLACK + 1) / DRIP)
+
+
+@pytest.mark.parametrize(
+    ("first", "drops"),
+    [
+        pytest.param(b"", (), id="says nothing"),
+        pytest.param(b"POST", (), id="stops in its first line"),
+        pytest.param(HEAD, (), id="stops in its head"),
+        pytest.param(HEAD + b"X-Slow: ", DROPS, id="drips its head"),
+        pytest.param(HEAD + b"Content-Length: 99\r\n\r\n{", (), id="stops in its body"),
+        pytest.param(HEAD + b"Content-Length: 99\r\n\r\n{", DROPS, id="drips its body"),
+        pytest.param(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+            [b"1\r\n \r\n"] * len(DROPS),
+            id="drips chunks",
+        ),
+    ],
+)
+async def test_a_slow_client_is_not_waited_for(
+    app: Running, first: bytes, drops: Sequence[bytes]
+) -> None:
+    assert PATIENCE * 0.9 <= await lasted(app, first, drops) < PATIENCE + SLACK
+
+
+async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(app: Running) -> None:
+    assert KEPT * 0.9 <= await lasted(app, BEACON) < KEPT + SLACK
+
+
+async def test_a_second_head_that_stops_is_not_waited_for(app: Running) -> None:
+    assert PATIENCE * 0.9 <= await lasted(app, BEACON + HEAD) < KEPT + SLACK
+
+
+async def test_a_connection_that_goes_on_stays_for_longer_than_any_patience(app: Running) -> None:
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        for _ in range(4):
+            writer.write(BEACON)
+            assert b" 202 " in await reader.readuntil(b"]}")
+            await asyncio.sleep(PATIENCE * 0.8)
+
+
+async def test_requests_that_come_at_once_are_answered_in_their_order(app: Running) -> None:
+    gets = BEACON.replace(b"POST", b"PUT")
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        writer.write((BEACON + gets) * 5)
+        answers = [await reader.readuntil(b"}") for _ in range(10)]
+
+    assert [int(answer.split(b" ")[1]) for answer in answers] == [202, 405] * 5
+
+
+async def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(app: Running) -> None:
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        writer.write(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"{}")
+        assert b" 202 " in await reader.readuntil(b"}")
+
+
+@pytest.mark.parametrize("count", [200])
+async def test_connections_that_say_nothing_keep_nobody_out(app: Running, count: int) -> None:
+    silent = [await asyncio.open_connection("127.0.0.1", app.port) for _ in range(count)]
+    began = time.monotonic()
+    answer = await app.post(UPLOAD_PERFORMANCE, {})
+
+    assert answer.status == 202
+    assert time.monotonic() - began < SLACK
+    for reader, writer in silent:
+        assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+        writer.close()
+        await writer.wait_closed()
