@@ -72,7 +72,7 @@ class Engine:
         self._turned_away = _TurnedAway()
         self._unsaved: tuple[Snapshot, Sequence[tuple[Point, int]]] | None = None
         self._saved = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop
 
     def recover(self) -> None:
         """Take over the last checkpoint and count what the journal holds behind it."""
@@ -101,15 +101,16 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self.journal.start(self._committed)
 
-    async def write(self, events: tuple[Event, ...]) -> None:
-        """Return when the events are on disk and counted; NotWrittenError if that cannot be."""
-        future = asyncio.get_running_loop().create_future()
+    def write(self, events: tuple[Event, ...]) -> asyncio.Future[None]:
+        """Done when the events are on disk and counted; NotWrittenError if that cannot be."""
+        future = self._loop.create_future()
         self._append(events, future)
-        await future
+        return future
 
-    def turn_away(self, refusals: Iterable[Refusal] = (), *, limited: int = 0) -> None:
+    def turn_away(self, refusals: Sequence[Refusal] = (), *, limited: int = 0) -> None:
         """Count what was not taken; it is written down with the next entry."""
-        self._turned_away.add(refusals, limited=limited)
+        if refusals or limited:
+            self._turned_away.add(refusals, limited=limited)
 
     @property
     def wants_samples(self) -> bool:
@@ -152,8 +153,7 @@ class Engine:
         self.journal.append(self._turned_away.entry(now, events))
 
     def _committed(self, commit: Commit) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._on_commit, commit)
+        self._loop.call_soon_threadsafe(self._on_commit, commit)
 
     def _on_commit(self, commit: Commit) -> None:
         process = self.process

@@ -35,7 +35,7 @@ class Commit(NamedTuple):
     first: int
     size: int
     seconds: float
-    error: sqlite3.Error | None
+    error: Exception | None
 
 
 class Journal:
@@ -125,15 +125,15 @@ class Journal:
 
     def _commit(self, batch: list[Entry]) -> Commit:
         began = time.perf_counter()
-        body = self._codec.encode(batch)
-        first, error = self._next, None
+        first, body, error = self._next, b"", None
         try:
+            body = self._codec.encode(batch)
             # One statement is one transaction, and its return is the end of its sync.
             self._db.execute(
                 "INSERT INTO batch (first, count, version, body) VALUES (?, ?, ?, ?)",
                 (first, len(batch), VERSION, body),
             )
-        except sqlite3.Error as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever it is, somebody waits for an answer
             error = failure
             self._roll_back()
         else:

@@ -154,10 +154,7 @@ class Receiver:
             except RefusedError as refusal:
                 raise RefusedError(refusal.reason, body) from refusal
             duplicate = self._known(parsed.events)
-            if parsed.rejected:
-                engine.turn_away(
-                    [self._refusal(r.reason, place.path, r.body) for r in parsed.rejected]
-                )
+            engine.turn_away([self._refusal(r.reason, place.path, r.body) for r in parsed.rejected])
             if parsed.events:
                 await engine.write(parsed.events)
             return self._accepted(parsed, duplicate, request)

@@ -38,7 +38,8 @@ class Called(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag
 
     def cleaned(self, cleaner: Cleaner) -> Called:
         """With a template instead of the path."""
-        return msgspec.structs.replace(self, route=cleaner.route(self.route), method=None)
+        # The journal's encoder knows str, not its subclasses.
+        return msgspec.structs.replace(self, route=str(cleaner.route(self.route)), method=None)
 
     def observe(self) -> Iterable[Observation]:
         """A call; where an ``api.failed`` told of the same request, still one call, one error."""
@@ -68,7 +69,7 @@ class CallFailed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True,
             self,
             error=cleaner.fingerprint(self.error),
             error_type=self.error_type or ErrorType.of(self.error),
-            route=cleaner.route(self.route),
+            route=str(cleaner.route(self.route)),
         )
 
     def observe(self) -> Iterable[Observation]:

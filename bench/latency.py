@@ -1,0 +1,110 @@
+"""How long an answer takes at a given rate while Prometheus scrapes; and when it can be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.request
+
+import uvloop
+
+from bench import load, servers
+
+SCRAPE_EVERY = 5.0
+
+
+def _metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def value(text: str, series: str) -> float:
+    """The value of one series, or 0 where it is not there."""
+    for row in text.splitlines():
+        if row.startswith(series + " "):
+            return float(row.rpartition(" ")[2])
+    return 0.0
+
+
+async def _scrape(port: int, took: list[float]) -> None:
+    while True:
+        began = time.perf_counter()
+        await asyncio.to_thread(_metrics, port)
+        took.append(time.perf_counter() - began)
+        await asyncio.sleep(SCRAPE_EVERY)
+
+
+async def _under_load(
+    server: servers.Server, rate: float, seconds: float
+) -> tuple[load.Outcome, list[float]]:
+    took: list[float] = []
+    scraper = asyncio.get_running_loop().create_task(_scrape(server.operations, took))
+    outcome = await load.drive(server.port, rate=rate, seconds=seconds, connections=256)
+    scraper.cancel()
+    return outcome, took
+
+
+def run(rate: float, seconds: float, rounds: int) -> None:
+    """Print the quantiles of each round, and whether anything was lost."""
+    accepted = 0
+    with servers.exporter(0) as server:
+        uvloop.run(_under_load(server, rate / 4, 2))
+        before = value(
+            _metrics(server.operations),
+            'exporter_events_accepted_total{type="upload.performance_reported"}',
+        )
+        print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms  slowest scrape ms")
+        for number in range(rounds):
+            outcome, took = uvloop.run(_under_load(server, rate, seconds))
+            accepted += outcome.accepted
+            print(
+                f"{number:5}  {outcome.sent / seconds:6.0f}  {outcome.at(0.5) * 1e3:6.2f}"
+                f"  {outcome.at(0.99) * 1e3:6.2f}  {outcome.latencies[-1] * 1e3:6.1f}"
+                f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
+            )
+        counted = value(
+            _metrics(server.operations),
+            'exporter_events_accepted_total{type="upload.performance_reported"}',
+        )
+    lost = accepted - int(counted - before)
+    print(f"acknowledged {accepted}, counted {counted - before:.0f}: lost {lost}")
+
+
+async def _seen(server: servers.Server, probes: int) -> list[float]:
+    waits = []
+    for number in range(probes):
+        body = json.dumps({"type": "probe", "number": number, "at": time.time_ns()}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}/api/analytics?type=probe", body
+        )
+        request.add_header("Content-Type", "application/json")
+        began = time.perf_counter()
+        await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=10).read())  # noqa: B023, S310
+        while True:
+            text = await asyncio.to_thread(_metrics, server.operations)
+            if value(text, "video_generic_events_total") > number:
+                break
+        waits.append(time.perf_counter() - began)
+        await asyncio.sleep(0.05)
+    return sorted(waits)
+
+
+async def _freshness(server: servers.Server, rate: float, probes: int) -> list[float]:
+    seconds = probes * 0.3
+    loading = asyncio.get_running_loop().create_task(
+        load.drive(server.port, rate=rate, seconds=seconds, connections=64)
+    )
+    waits = await _seen(server, probes)
+    loading.cancel()
+    return waits
+
+
+def freshness(rate: float, probes: int) -> None:
+    """Print how long a beacon takes to be seen on /metrics, under load."""
+    with servers.exporter(0) as server:
+        waits = uvloop.run(_freshness(server, rate, probes))
+    print(
+        f"beacon to /metrics at {rate:.0f}/s: p50 {waits[len(waits) // 2] * 1e3:.0f} ms, "
+        f"p99 {waits[int(0.99 * len(waits))] * 1e3:.0f} ms, of {len(waits)} probes"
+    )

@@ -1,0 +1,108 @@
+"""An open-loop load: beacons leave when they are due, whether or not answers came.
+
+Latency is counted from the time at which a beacon was due, so a server that stalls cannot hide
+it by making the generator wait (coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from typing import NamedTuple
+
+HEAD = (
+    "POST /api/analytics/upload-performance HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    "Content-Type: text/plain;charset=UTF-8\r\nAccept: */*\r\n"
+    "Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.9\r\n"
+    "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36\r\nReferer: https://video.example.com/upload\r\n"
+    "Sec-Fetch-Mode: no-cors\r\nContent-Length: "
+)
+BODY = (
+    '{{"totalTime":{time},"ttfb":210,"fileSize":24000000,"throughput":1900000,'
+    '"chunkMetrics":{{"totalChunks":8,"successfulFirstAttemptChunks":7}},'
+    '"networkInfo":{{"effectiveType":"4g","downlink":8.4,"rtt":50,"saveData":false}},'
+    '"success":true,"timestamp":{number}}}'
+)
+STEP = 0.001
+_numbers = itertools.count(time.time_ns())
+
+
+class Outcome(NamedTuple):
+    """What became of a load; latencies are sorted, in seconds."""
+
+    sent: int
+    accepted: int
+    late_seconds: float
+    latencies: list[float]
+
+    def at(self, share: float) -> float:
+        """A quantile of the latency."""
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+class _Client(asyncio.Protocol):
+    """One connection; answers come in the order of the requests."""
+
+    def __init__(self, latencies: list[float]) -> None:
+        self._latencies = latencies
+        self._due: deque[float] = deque()
+        self._rest = b""
+        self.refused = 0
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def send(self, due: float) -> None:
+        body = BODY.format(time=4000 + len(self._latencies) % 9000, number=next(_numbers)).encode()
+        self._due.append(due)
+        if self.transport is None:
+            raise ConnectionError("not connected")
+        self.transport.write(HEAD.encode() + b"%d\r\n\r\n" % len(body) + body)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._due)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.perf_counter()
+        text = self._rest + data
+        heads = text.split(b"HTTP/1.1 ")
+        # What may be cut off stays until the rest of it is there.
+        self._rest = b"" if text.endswith(b"}") else b"HTTP/1.1 " + heads.pop()
+        for head in heads:
+            if head:
+                self._latencies.append(now - self._due.popleft())
+                self.refused += not head.startswith(b"202")
+
+
+async def drive(port: int, *, rate: float, seconds: float, connections: int) -> Outcome:
+    """Send ``rate`` beacons a second for ``seconds``, and wait for the answers."""
+    loop = asyncio.get_running_loop()
+    latencies: list[float] = []
+    clients = [
+        (await loop.create_connection(lambda: _Client(latencies), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
+    turns = itertools.cycle(clients)
+    began = time.perf_counter()
+    sent, worst = 0, 0.0
+    while (now := time.perf_counter()) - began < seconds:
+        while sent < (now - began) * rate:
+            due = began + sent / rate
+            worst = max(worst, now - due)
+            next(turns).send(due)
+            sent += 1
+        await asyncio.sleep(STEP)
+    for _ in range(1000):
+        if not any(client.waiting for client in clients):
+            break
+        await asyncio.sleep(0.01)
+    for client in clients:
+        if client.transport is not None:
+            client.transport.close()
+    refused = sum(client.refused for client in clients)
+    return Outcome(sent, len(latencies) - refused, worst, sorted(latencies))
