@@ -1,4 +1,4 @@
-"""``python -m exporter serve | check | metrics``: the command line."""
+"""``python -m exporter serve | check | metrics | settings``: the command line."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import uvloop
 from pydantic import ValidationError
 
-from exporter.app import Application, TooOldError
+from exporter.app import Application, TooOldError, UnknownLifecycleError
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.check import check
 from exporter.checkpoint import StateInUseError, UnreadableStateError
 from exporter.events import DOMAINS
 from exporter.record import UnreadableJournalError
-from exporter.settings import Settings
+from exporter.settings import Settings, render
 
 USAGE: Final = 2
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "metrics": lambda: Catalogue(DOMAINS).render(),
+    "settings": render,
+}
 
 
 class JsonLines(logging.Formatter):
@@ -49,9 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="take beacons until SIGTERM")
     commands.add_parser("check", help="print the effective settings and probe what they point to")
     commands.add_parser("metrics", help="print docs/metrics.md")
+    commands.add_parser("settings", help="print docs/settings.md")
     command = parser.parse_args(arguments).command
-    if command == "metrics":
-        sys.stdout.write(Catalogue(DOMAINS).render())
+    if command in PAGES:
+        sys.stdout.write(PAGES[command]())
         return 0
     try:
         settings = Settings()
@@ -75,6 +81,7 @@ _CANNOT_START: Final = (
     OverBudgetError,
     StateInUseError,
     TooOldError,
+    UnknownLifecycleError,
     UnreadableJournalError,
     UnreadableStateError,
 )

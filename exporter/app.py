@@ -55,6 +55,10 @@ class TooOldError(Exception):
     """A dependency is older than is safe."""
 
 
+class UnknownLifecycleError(ValueError):
+    """A setting names a lifecycle that no domain has."""
+
+
 class Application:
     """One instance of the exporter, from its settings."""
 
@@ -216,9 +220,14 @@ def _one(read: Any) -> Values:
 def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
     waits = settings.sessions
     lifecycles = [lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles]
+    strangers = waits.silence_seconds.keys() - {each.name for each in lifecycles}
+    if strangers:
+        raise UnknownLifecycleError(
+            f"EXPORTER_SESSIONS__SILENCE_SECONDS names no lifecycle: {', '.join(sorted(strangers))}"
+        )
     patience = {
         each.name: Patience(
-            waits.silence_seconds.get(each.name, Patience().silence),
+            waits.silence_seconds.get(each.name, each.silence),
             waits.settle_seconds,
             waits.remember_seconds,
         )

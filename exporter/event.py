@@ -237,6 +237,11 @@ class Lifecycle(Protocol):
         ...
 
     @property
+    def silence(self) -> float:
+        """Seconds without a word after which it is given up, unless settings say otherwise."""
+        ...
+
+    @property
     def about(self) -> tuple[type[Event], ...]:
         """The types of the events that may concern it."""
         ...

@@ -85,10 +85,11 @@ _REGION_OF: Final = {
     country: region for region, countries in _COUNTRIES.items() for country in countries.split()
 }
 
-_EMAIL: Final = re.compile(r"[^\s\"'<>@]{1,64}@[^\s\"'<>@]{1,255}")
+# The at sign may be escaped as JSON or a URL does it.
+_EMAIL: Final = re.compile(r"[^\s\"'<>@]{1,64}(?:@|%40|\\u0040)[^\s\"'<>@]{1,255}", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://[^\s\"'<>]{1,2048}", re.IGNORECASE)
 _QUERY: Final = re.compile(r"\?[^\s\"'<>]{1,2048}")
-_IPV6: Final = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+_IPV6: Final = re.compile(r"(?<!\w)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 _IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}={0,2}")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^”»]*[”»]")
@@ -168,7 +169,8 @@ def fingerprint(text: str) -> str:
     plain = scrub(text, 4096).lower()
     for pattern in (_QUOTED, _HEX, _DIGITS):
         plain = pattern.sub("#", plain)
-    return blake2b(" ".join(plain.split()).encode(), digest_size=8).hexdigest()
+    words = " ".join(plain.split())
+    return blake2b(words.encode(errors="replace"), digest_size=8).hexdigest()
 
 
 def scrub(text: str, longest: int) -> str:

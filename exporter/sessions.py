@@ -75,6 +75,8 @@ class Sessions:
             state.rings = 0.0
             if state.due > now:
                 self._schedule(place, subject, state)
+                # Saved as well, or after a crash this second would end in another order.
+                self._dirty[place, subject] = None
                 continue
             lifecycle = self.lifecycles[place]
             was_open = lifecycle.is_open(state)

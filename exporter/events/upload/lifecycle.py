@@ -101,6 +101,7 @@ class UploadLifecycle:
 
     name: Final = "upload"
     state: Final = Upload
+    silence: Final = 1800.0
     about: Final = ABOUT
 
     def subject(self, event: told.Told | PerformanceReported) -> str | None:
