@@ -1,0 +1,179 @@
+"""What should have been counted: the pure pipeline, run in the test over what was acknowledged."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from exporter.catalogue import DEFAULT_ROUTES, Catalogue
+from exporter.dedup import Dedup
+from exporter.event import Patience
+from exporter.events import DOMAINS
+from exporter.events.upload import metrics
+from exporter.formats import formats
+from exporter.formats.format import Sender
+from exporter.metric import AnyMetric
+from exporter.pipeline import Pipeline
+from exporter.privacy import Privacy
+from exporter.record import Entry
+from exporter.sessions import Sessions
+from exporter.sinks.influx import line
+from exporter.sinks.prometheus import Exposition
+from exporter.store import Store
+from exporter.telemetry import ACCOUNTING, DUPLICATE, RECEIVED
+from tests.durability.processes import Labels, Samples
+from tests.durability.traffic import Post
+
+CATALOGUE = Catalogue(DOMAINS)
+DURABLE: tuple[AnyMetric, ...] = tuple(CATALOGUE.durable)
+NAMES = frozenset(metric.name for metric in DURABLE)
+
+BY_ARRIVAL = {metrics.ENDED_BY_AGE.name: "age_class"}
+"""The one label that says how long beacons took to come: its families are compared without it."""
+
+BY_CHANCE = frozenset({RECEIVED.name, DUPLICATE.name})
+"""How often a beacon came whose answer a crash swallowed: only the law of conservation holds."""
+
+
+def pipeline(silence: float = 1800.0, settle: float = 1.0) -> Pipeline:
+    """A pipeline as the exporter has it."""
+    lifecycles = [lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles]
+    patience = {each.name: Patience(silence, settle, 1e9) for each in lifecycles}
+    return Pipeline(
+        store=Store(DURABLE, CATALOGUE.members),
+        dedup=Dedup(1e9),
+        sessions=Sessions(lifecycles, patience),
+    )
+
+
+def entries(posts: Iterable[Post], at: float = 1.8e9, apart: float = 1e-6) -> list[Entry]:
+    """The posts as the journal would hold them."""
+    readers = formats(DOMAINS, Privacy(DEFAULT_ROUTES))
+    found = []
+    for post in posts:
+        sender = Sender(post.path, post.user_agent, None, post.kind, 500)
+        parsed = readers[post.path].parse(post.body, sender)
+        assert not parsed.rejected, post
+        at += apart
+        found.append(Entry(at, parsed.events))
+    return found
+
+
+def counted(posts: Iterable[Post], *, silence: float, wait: float) -> Pipeline:
+    """A pipeline that has counted the posts, and then waited."""
+    model = pipeline(silence)
+    for entry in entries(posts):
+        model.apply(entry)
+    model.apply(Entry(model.now + wait))
+    return model
+
+
+def samples(store: Store) -> Samples:
+    """A store as ``/metrics`` would say it."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in Exposition((store,), {}).families()
+        for sample in family.samples
+        if not sample.name.startswith(("process_", "python_"))
+    }
+
+
+def durable(page: Samples) -> Samples:
+    """The samples of a page that must survive every crash."""
+    suffixes = re.compile(r"_(bucket|sum|count)$")
+    return {
+        (name, labels): value
+        for (name, labels), value in page.items()
+        if name in NAMES or suffixes.sub("", name) in NAMES
+    }
+
+
+def comparable(page: Samples) -> Samples:
+    """The durable samples, without what depends on when beacons came."""
+    found: dict[tuple[str, Labels], float] = {}
+    for (name, labels), value in durable(page).items():
+        if name in BY_CHANCE:
+            continue
+        without = BY_ARRIVAL.get(name)
+        key = name, frozenset(pair for pair in labels if pair[0] != without)
+        found[key] = found.get(key, 0.0) + value
+    return found
+
+
+def differences(page: Samples, model: Samples) -> dict[tuple[str, Labels], tuple[float, float]]:
+    """Where two pages differ: what is, what should be. Sums of floats may differ in order only."""
+    found, expected = comparable(page), comparable(model)
+    assert found.keys() == expected.keys()
+    return {
+        key: (found[key], expected[key])
+        for key in found
+        if abs(found[key] - expected[key]) > (1e-9 * abs(expected[key]) if _is_sum(key[0]) else 0)
+    }
+
+
+def _is_sum(name: str) -> bool:
+    return name.endswith("_sum")
+
+
+def conserved(page: Samples) -> bool:
+    """Whether received = accepted + duplicate + rejected + limited + refused."""
+    totals: Counter[str] = Counter()
+    for (name, _), value in page.items():
+        totals[name] += int(value)
+    names = [metric.name for metric in ACCOUNTING]
+    return totals[RECEIVED.name] == sum(totals[name] for name in names if name != RECEIVED.name)
+
+
+class Line(NamedTuple):
+    """A line of line protocol, taken apart."""
+
+    measurement: str
+    tags: frozenset[tuple[str, str]]
+    fields: Mapping[str, str]
+    stamp: int
+
+    @property
+    def series(self) -> tuple[str, frozenset[tuple[str, str]]]:
+        """What InfluxDB tells points apart by, beside the time."""
+        return self.measurement, self.tags
+
+
+def taken_apart(text: str) -> Line:
+    """Read a line; the traffic of these tests has nothing in it that needs escaping."""
+    assert "\\" not in text, text
+    head, fields, stamp = text.split(" ")
+    measurement, *tags = head.split(",")
+    return Line(
+        measurement,
+        frozenset((name, value) for name, _, value in (tag.partition("=") for tag in tags)),
+        {name: value for name, _, value in (field.partition("=") for field in fields.split(","))},
+        int(stamp),
+    )
+
+
+Points = dict[tuple[str, frozenset[tuple[str, str]], int], dict[str, str]]
+
+
+def points(lines: Iterable[str]) -> Points:
+    """Points as InfluxDB keeps them: one for each series and time, with the fields of all lines."""
+    found: Points = {}
+    for each in map(taken_apart, lines):
+        found.setdefault((*each.series, each.stamp), {}).update(each.fields)
+    return found
+
+
+def model_points(model: Pipeline) -> Points:
+    """The points that a pipeline made."""
+    return points(line(point, stamp) for point, stamp in model.points)
+
+
+def contents(found: Points) -> Counter[tuple[str, frozenset[tuple[str, str]], frozenset[object]]]:
+    """What points say, without what depends on when beacons came."""
+    return Counter(
+        (
+            measurement,
+            frozenset(tag for tag in tags if tag[0] != "age_class"),
+            frozenset(field for field in fields.items() if field[0] != "active_seconds"),
+        )
+        for (measurement, tags, _), fields in found.items()
+    )

@@ -1,0 +1,50 @@
+"""The journal takes every event that there is, and an event that it cannot take stops nobody."""
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from exporter.engine import NotWrittenError
+from exporter.event import event_type
+from exporter.events import DOMAINS
+from exporter.events.upload.metrics import GENERIC
+from exporter.events.upload.reported import GenericHappened
+from exporter.metric import Route
+from exporter.record import VERSION, Codec
+from exporter.telemetry import APPEND_ERRORS
+from tests.durability import model
+from tests.durability.processes import until
+from tests.durability.test_replay import engine
+from tests.durability.traffic import Stories
+
+TYPES = [event for domain in DOMAINS for event in (*domain.events, *domain.reports)]
+
+
+def test_every_type_of_event_is_read_as_it_was_written() -> None:
+    posts = [post for story in islice(iter(Stories(7)), 600) for post in story]
+    entries = model.entries(posts)
+    codec = Codec(TYPES)
+    read = codec.decode(VERSION, codec.encode(entries))
+    assert [(each.at, each.events) for each in read] == [(e.at, e.events) for e in entries]
+    seen = {event_type(event) for entry in entries for event in entry.events}
+    assert seen == {event_type(each) for each in TYPES}
+
+
+async def test_an_event_that_cannot_be_written_fails_for_its_sender_and_stops_nobody(
+    tmp_path: Path,
+) -> None:
+    started = engine(tmp_path)
+    started.recover()
+    started.start()
+    with pytest.raises(NotWrittenError):
+        async with asyncio.timeout(10):
+            await started.write((GenericHappened(kind=Route("a route is no plain text")),))
+    assert not started.writable
+    started.tick()
+    await until(lambda: started.writable)
+    await started.write((GenericHappened(kind="clicked"),))
+    assert started.pipeline.store.value(GENERIC) == 1
+    assert started.process.value(APPEND_ERRORS) == 1
+    await started.close()
