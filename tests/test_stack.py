@@ -1,0 +1,276 @@
+"""`make run`: what it starts answers, a bad hour is noticed and told, and nothing stays behind."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from stack import secrets
+from tests.alertmanager.engine import free_port
+
+VARIABLES = (
+    "EXPORTER_RECEIVER__PORT",
+    "EXPORTER_OPERATIONS__PORT",
+    "PROMETHEUS_PORT",
+    "ALERTMANAGER_PORT",
+    "WEBHOOK_PORT",
+)
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class Stack(NamedTuple):
+    """A running `python -m stack`."""
+
+    process: subprocess.Popen[bytes]
+    directory: Path
+    ports: dict[str, int]
+    began: float
+
+    @property
+    def said(self) -> str:
+        return (self.directory / "said").read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """Itself and everything that it started."""
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """What Prometheus answers to an instant query."""
+        encoded = urllib.parse.urlencode({"query": query})
+        url = f"http://127.0.0.1:{self.ports['PROMETHEUS_PORT']}/api/v1/query?{encoded}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+            return found
+
+    def notified(self) -> list[dict[str, Any]]:
+        """Every alert that arrived at the webhook."""
+        file = self.directory / "alerts.jsonl"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [alert for line in lines for alert in json.loads(line)["alerts"]]
+
+    def wait_for(self, what: Callable[[], object], until: float, why: str) -> None:
+        """Wait until ``what`` is so, at the latest ``until`` seconds after the start."""
+        while not what():
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() - self.began < until, f"{why}\n{self.said}"
+            time.sleep(0.5)
+
+
+@contextmanager
+def running(directory: Path, *options: str, **environment: str) -> Iterator[Stack]:
+    """`python -m stack` on free ports; whatever a failed test leaves is killed, by its id."""
+    ports = {variable: free_port() for variable in VARIABLES}
+    directory.mkdir(exist_ok=True)
+    with (directory / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stack", f"--directory={directory}", *options],
+            env=os.environ | {name: str(port) for name, port in ports.items()} | environment,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    stack = Stack(process, directory, ports, time.monotonic())
+    started: list[psutil.Process] = []
+    try:
+        stack.wait_for(lambda: "Running; Ctrl-C" in stack.said, START_SECONDS, "it does not start")
+        started = stack.processes()
+        yield stack
+    finally:
+        for each in started or [psutil.Process(process.pid)]:
+            if each.is_running():
+                each.kill()
+        process.wait(STOP_SECONDS)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def assert_nothing_is_left(stack: Stack, processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+    assert not alive
+    assert not [variable for variable, port in stack.ports.items() if listens(port)]
+
+
+def stop(directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "stack", "--stop", f"--directory={directory}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=STOP_SECONDS,
+    )
+
+
+def test_a_demo_answers_within_two_minutes_and_its_bad_hour_reaches_the_webhook(
+    tmp_path: Path,
+) -> None:
+    kpi = 'kpi:value{kpi="upload_success_ratio",window="5m"}'
+    faster = {
+        "DEMO_HOUR_SECONDS": "30",
+        "DEMO_RATE": "10",
+        "EXPORTER_SESSIONS__SETTLE_SECONDS": "1",
+    }
+    with running(tmp_path / "run", "--demo", **faster) as stack:
+        processes = stack.processes()
+        names = {each.name() for each in processes}
+        assert {"prometheus", "prometheus-aler"} <= {name[:15] for name in names}
+        stack.wait_for(lambda: stack.ask(kpi), 120, "the KPI has no value after two minutes")
+        assert float(stack.ask(kpi)[0]["value"][1]) <= 1.0
+        stack.wait_for(
+            lambda: "A BAD HOUR BEGINS: the storage" in stack.said, 120, "no bad hour was told"
+        )
+
+        def paged() -> list[dict[str, Any]]:
+            wanted = {"alertname": "UploadSuccessRatioLow", "severity": "critical"}
+            return [
+                alert
+                for alert in stack.notified()
+                if wanted.items() <= alert["labels"].items() and alert["status"] == "firing"
+            ]
+
+        stack.wait_for(paged, 240, "no critical UploadSuccessRatioLow at the webhook")
+        (alert, *_) = paged()
+        assert alert["labels"]["kpi"] == "upload_success_ratio"
+        assert "Upload success is" in alert["annotations"]["summary"]
+        assert float(stack.ask(kpi)[0]["value"][1]) < 0.9
+        assert "critical  UploadSuccessRatioLow" in stack.said
+        processes = stack.processes()
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.process.wait(STOP_SECONDS) == 0
+        assert stack.said.endswith("Stopped.\n")
+        assert_nothing_is_left(stack, processes)
+
+
+def test_state_is_kept_between_runs_and_another_terminal_can_stop_it(tmp_path: Path) -> None:
+    check = {"type": "storage.operated", "id": "c1", "operation": "check", "ok": True}
+    body = json.dumps({"events": [check]}).encode()
+    counted = 'video_storage_operations_total{operation="check",result="ok"} 1.0'
+    for attempt in ("first", "second"):
+        with running(tmp_path / "run") as stack:
+            processes = stack.processes()
+            if attempt == "first":
+                beacons = stack.ports["EXPORTER_RECEIVER__PORT"]
+                url = f"http://127.0.0.1:{beacons}/v1/events"
+                headers = {"Content-Type": "application/json"}
+                request = urllib.request.Request(url, data=body, headers=headers)
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    assert answer.status == 202
+            metrics = f"http://127.0.0.1:{stack.ports['EXPORTER_OPERATIONS__PORT']}/metrics"
+            with urllib.request.urlopen(metrics, timeout=10) as answer:
+                assert counted in answer.read().decode(), attempt
+            second = subprocess.run(
+                [sys.executable, "-m", "stack", f"--directory={stack.directory}"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=STOP_SECONDS,
+            )
+            assert second.returncode == 1
+            assert second.stderr == (
+                f"It runs already, as process {stack.process.pid}. `make stop` stops it.\n"
+            )
+            assert stop(stack.directory).stdout == "Stopped.\n"
+            assert stack.process.wait(STOP_SECONDS) == 0
+            assert_nothing_is_left(stack, processes)
+    assert stop(tmp_path / "run").stdout == "Nothing runs.\n"
+
+
+def test_nothing_outlives_it_even_when_it_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path / "run") as stack:
+        processes = stack.processes()
+        assert len(processes) == 4
+        stack.process.kill()
+        stack.process.wait(STOP_SECONDS)
+        assert_nothing_is_left(stack, processes)
+
+
+def test_it_ends_with_the_last_words_of_a_part_that_died(tmp_path: Path) -> None:
+    with running(tmp_path / "run") as stack:
+        processes = stack.processes()
+        (prometheus,) = [each for each in processes if each.name() == "prometheus"]
+        prometheus.kill()
+        assert stack.process.wait(STOP_SECONDS) == 1
+        assert "prometheus ended with -9." in stack.said
+        assert f"The end of {tmp_path}/run/logs/prometheus.log:" in stack.said
+        assert_nothing_is_left(stack, processes)
+
+
+@pytest.mark.parametrize("variable", ["EXPORTER_RECEIVER__PORT", "PROMETHEUS_PORT"])
+def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {each: str(free_port()) for each in VARIABLES} | {variable: str(port)}
+        refused = subprocess.run(
+            [sys.executable, "-m", "stack", f"--directory={tmp_path / 'run'}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | ports,
+            timeout=STOP_SECONDS,
+        )
+    assert refused.returncode == 1
+    assert f"Port {port} is in use" in refused.stderr
+    assert f"{variable}=…" in refused.stderr
+    assert "starting" not in refused.stdout
+    assert not (tmp_path / "run" / "logs").exists()
+
+
+@pytest.mark.parametrize("variable", ["EXPORTER_RECEIVER__PORT", "PROMETHEUS_PORT"])
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "stack", f"--directory={tmp_path / 'run'}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {variable: "many"},
+        timeout=STOP_SECONDS,
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"{variable}: ")
+
+
+def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    written = secrets.write(folder)
+    assert set(written) == {*secrets.OURS, *secrets.CHANNELS}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    first = {name: (folder / name).read_text() for name in written}
+    assert len({first[name] for name in secrets.OURS}) == len(secrets.OURS)
+    (folder / "slack_url").write_text("mine")
+    assert secrets.write(folder) == []
+    assert (folder / "slack_url").read_text() == "mine"
+
+
+def test_without_apt_the_programs_that_are_missing_are_named(tmp_path: Path) -> None:
+    for program in ("dirname", "sort", "tr"):
+        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
+    asked = subprocess.run(
+        ["/bin/sh", "stack/debian.sh", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(tmp_path)},
+    )
+    assert asked.returncode == 1
+    assert asked.stderr == (
+        "Missing: amtool prometheus prometheus-alertmanager promtool . "
+        "Without apt-get, please install them yourself.\n"
+    )
