@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 LEAST_AIOHTTP = (3, 14, 4)
 """Older ones have holes that this port would have too (docs/adr/0008)."""
 
+DRAIN_SECONDS = 3.0
+"""How long a stop waits for clients that are in the middle of something."""
+
 
 class TooOldError(Exception):
     """A dependency is older than is safe."""
@@ -278,7 +281,7 @@ async def _listen(
         auto_decompress=False,
         keepalive_timeout=keepalive_timeout,
     )
-    runner = web.ServerRunner(server, shutdown_timeout=5.0)
+    runner = web.ServerRunner(server, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     site = Site(runner, host, port, head_seconds=head_seconds)
     await site.start()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -200,8 +201,10 @@ class Engine:
             if self.applied == self._saved:
                 return
             self._unsaved = self._snapshot()
-        await self.in_state_thread(self._save, *self._unsaved)
-        self._unsaved = None
+        unsaved = self._unsaved
+        await self.in_state_thread(self._save, *unsaved)
+        if self._unsaved is unsaved:
+            self._unsaved = None
 
     def _snapshot(self) -> tuple[Snapshot, Sequence[tuple[Point, int]]]:
         pipeline = self.pipeline
@@ -222,6 +225,9 @@ class Engine:
         return snapshot, points
 
     def _save(self, snapshot: Snapshot, points: Sequence[tuple[Point, int]]) -> None:
+        if snapshot.position <= self._saved:
+            # Who asked before was cancelled, as a stop does, but the thread went on.
+            return
         lines = [self._line(point, stamp) for point, stamp in points]
         dropped = self._state.save(snapshot, lines)
         self._saved = snapshot.position
@@ -245,7 +251,10 @@ class Engine:
         # The last commits were handed to this loop; they come before this continues.
         await asyncio.sleep(0)
         try:
-            await self.checkpoint()
+            while self.applied != self._saved:
+                await self.checkpoint()
+        except sqlite3.Error:
+            log.exception("the last checkpoint failed; the next start counts it from the journal")
         finally:
             self._state_thread.shutdown()
             self._state.close()

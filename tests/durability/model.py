@@ -1,8 +1,11 @@
 """What should have been counted: the pure pipeline, run in the test over what was acknowledged."""
 
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 from exporter.catalogue import DEFAULT_ROUTES, Catalogue
@@ -177,3 +180,10 @@ def contents(found: Points) -> Counter[tuple[str, frozenset[tuple[str, str]], fr
         )
         for (measurement, tags, _), fields in found.items()
     )
+
+
+def outbox(directory: Path) -> list[str]:
+    """The lines that wait in the outbox of an exporter that has stopped."""
+    with closing(sqlite3.connect(directory / "state.db")) as db:
+        rows = db.execute("SELECT lines FROM outbox ORDER BY number").fetchall()
+    return [line for (lines,) in rows for line in lines.split("\n")]
