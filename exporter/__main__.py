@@ -94,7 +94,7 @@ async def _serve(settings: Settings) -> None:
 def _log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 if __name__ == "__main__":

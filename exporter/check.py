@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -48,7 +50,10 @@ def _shown(value: object) -> str:
         return "********" if value.get_secret_value() else ""
     if isinstance(value, tuple):
         return ",".join(_shown(each) for each in value)
-    return "" if value is None else str(value)
+    if isinstance(value, dict):
+        return json.dumps(value)
+    # An address may hold a password too: http://name:password@influxdb:8086
+    return "" if value is None else re.sub(r"//[^/@]*@", "//********@", str(value))
 
 
 Finding = tuple[bool, str]
@@ -79,14 +84,19 @@ def _directory(settings: Settings) -> Iterable[Finding]:
 
 def _ports(settings: Settings) -> Iterable[Finding]:
     for name, part in (("receiver", settings.receiver), ("operations", settings.operations)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((part.host, part.port))
-            except OSError as error:
-                yield True, f"{name}: {part.host}:{part.port}: {error.strerror}"
-            else:
-                yield False, f"{name}: {part.host}:{part.port} is free"
+        try:
+            _bind(part.host, part.port)
+        except OSError as error:
+            yield True, f"{name}: {part.host}:{part.port}: {error.strerror}"
+        else:
+            yield False, f"{name}: {part.host}:{part.port} is free"
+
+
+def _bind(host: str, port: int) -> None:
+    family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
 
 
 async def _influx(settings: Settings) -> AsyncIterator[Finding]:
@@ -98,12 +108,13 @@ async def _influx(settings: Settings) -> AsyncIterator[Finding]:
         influx.secret()
     except OSError as error:
         yield True, f"influx: {influx.token_file}: {error.strerror}"
+    address = _shown(influx.url)
     timeout = aiohttp.ClientTimeout(total=influx.timeout_seconds)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
             session.get(influx.url.rstrip("/") + "/ping") as answer,
         ):
-            yield answer.status >= 500, f"influx: {influx.url} answers {answer.status}"
+            yield answer.status >= 500, f"influx: {address} answers {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
-        yield True, f"influx: {influx.url}: {type(error).__name__}"
+        yield True, f"influx: {address}: {type(error).__name__}"

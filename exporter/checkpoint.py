@@ -23,7 +23,7 @@ class StateInUseError(Exception):
 
 
 class UnreadableStateError(Exception):
-    """The state file was written by a newer release."""
+    """The state file was written by a newer release, or is damaged; the message says which."""
 
 
 class Parcel(NamedTuple):
@@ -103,10 +103,13 @@ class StateFile:
     def __init__(self, path: Path, *, most_outbox_bytes: int) -> None:
         self._path = path
         self._most_outbox_bytes = most_outbox_bytes
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        upgrade(self._db, path)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            upgrade(self._db, path)
+        except sqlite3.Error as error:
+            raise UnreadableStateError(f"{path}: {error}") from error
 
     def close(self) -> None:
         """Let go of the file."""

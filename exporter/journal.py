@@ -154,13 +154,20 @@ class Journal:
 
     def _roll_back(self) -> None:
         """Leave no transaction open, or every later commit fails as well."""
-        if self._db.in_transaction:
-            try:
+        try:
+            if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            except sqlite3.Error:
-                log.exception("the journal could not roll back; opening it again")
-                self._db.close()
-                self._db = _open(self._path)
+        except sqlite3.Error:
+            log.exception("the journal could not roll back; opening it again")
+            self._open_again()
+
+    def _open_again(self) -> None:
+        """Where that fails too, the next commit fails and tries once more."""
+        self._db.close()
+        try:
+            self._db = _open(self._path)
+        except UnreadableJournalError:
+            log.exception("the journal could not be opened again")
 
 
 def _nobody(commit: Commit) -> None:
@@ -176,16 +183,23 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    db = _connect(path)
-    (schema,) = db.execute("PRAGMA user_version").fetchone()
-    if schema > SCHEMA:
-        db.close()
-        raise UnreadableJournalError(
-            f"{path} has schema {schema} and this release knows {SCHEMA}: start the newer release"
-        )
+    try:
+        db = _connect(path)
+        (schema,) = db.execute("PRAGMA user_version").fetchone()
+        if schema <= SCHEMA:
+            _create(db)
+            return db
+    except sqlite3.Error as error:
+        raise UnreadableJournalError(f"{path}: {error}") from error
+    db.close()
+    raise UnreadableJournalError(
+        f"{path} has schema {schema} and this release knows {SCHEMA}: start the newer release"
+    )
+
+
+def _create(db: sqlite3.Connection) -> None:
     db.execute(
         "CREATE TABLE IF NOT EXISTS batch (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, "
         "version INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
     )
     db.execute(f"PRAGMA user_version={SCHEMA}")
-    return db

@@ -5,14 +5,21 @@ Nothing is read when this module is imported; parts are given their own group, n
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from exporter.catalogue import BUDGET, DEFAULT_ROUTES
 
@@ -67,6 +74,14 @@ class Receiver(Part):
 
     split = field_validator("keys", "origins", "proxies", mode="before")(_split)
 
+    @field_validator("proxies")
+    @classmethod
+    def are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """What is no network would only be found out when the first beacon comes."""
+        for proxy in proxies:
+            ipaddress.ip_network(proxy)
+        return proxies
+
 
 class Operations(Part):
     """The port for Prometheus and health checks; never reachable for clients."""
@@ -117,7 +132,7 @@ class Influx(Part):
 class Sessions(Part):
     """How long lifecycles wait, by server time."""
 
-    silence_seconds: dict[str, float] = Field(
+    silence_seconds: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {}, description="Silence after which a lifecycle is given up, instead of its own: by name."
     )
     settle_seconds: float = Field(
@@ -146,6 +161,27 @@ class Privacy(Part):
     split = field_validator("routes", mode="before")(_split)
 
 
+class _Environment(EnvSettingsSource):
+    """The environment; what looks like a knob and is none is handed on, to be refused by name."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        prefix = self.env_prefix.lower()
+        for variable, value in self.env_vars.items():
+            name = variable.removeprefix(prefix)
+            part, _, _ = name.partition("__")
+            if variable.startswith(prefix) and part not in self.settings_cls.model_fields:
+                found[name] = value
+        return found
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """What is no JSON is handed on too: the field that it is for says so better."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class Settings(BaseSettings):
     """All parts."""
 
@@ -163,7 +199,27 @@ class Settings(BaseSettings):
     series_budget: int = Field(
         BUDGET, ge=1, description="Most series on /metrics; the start is refused above it."
     )
-    log_level: str = Field("INFO", description="Level of the log: DEBUG, INFO, WARNING, ERROR.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Level of the log: DEBUG, INFO, WARNING, ERROR."
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def in_capitals(cls, level: object) -> object:
+        """A level may be written in any case."""
+        return level.upper() if isinstance(level, str) else level
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a program says, and the environment."""
+        return init_settings, _Environment(settings_cls)
 
 
 def render() -> str:

@@ -149,7 +149,7 @@ async def test_good_events_are_taken_though_others_are_refused(app: Running) -> 
         {"type": "upload.unheard_of"},
         {"type": "upload.completed", "upload_id": ""},
         {"upload_id": "u1"},
-        17,
+        17,  # type: ignore[arg-type]
     )
 
     assert answer.status == 202

@@ -1,0 +1,115 @@
+"""The operations port: alive, ready, degraded, and the numbers."""
+
+import gzip
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.metric import Counter, Gauge, Histogram
+from exporter.settings import Influx
+from tests.apps import Running, Start
+from tests.beacons import UPLOAD_PERFORMANCE
+from tests.pipelines import CATALOGUE
+
+
+async def test_it_is_alive(app: Running) -> None:
+    answer = await app.ask("GET", f"{app.operations}/health/live")
+
+    assert (answer.status, answer.json) == (200, {"status": "alive"})
+
+
+async def test_it_is_ready_where_beacons_can_be_written_down(app: Running) -> None:
+    answer = await app.ask("GET", f"{app.operations}/health/ready")
+
+    assert answer.status == 200
+    assert answer.json == {
+        "status": "ready",
+        "checks": {"journal": "ok", "influx": "not configured"},
+    }
+
+
+@pytest.mark.parametrize("how", ["room", "failing"])
+async def test_it_is_not_ready_while_they_cannot_but_alive_all_the_same(
+    app: Running, how: str
+) -> None:
+    setattr(app.engine, how, how == "failing")
+    ready = await app.ask("GET", f"{app.operations}/health/ready")
+    live = await app.ask("GET", f"{app.operations}/health/live")
+
+    assert ready.status == 503
+    assert ready.json["status"] == "not ready"
+    assert ready.json["checks"]["journal"] == "not writable"
+    assert live.status == 200
+
+
+async def test_it_is_not_ready_while_it_stops(app: Running) -> None:
+    app.application._health.stopping = True
+    answer = await app.ask("GET", f"{app.operations}/health/ready")
+
+    assert (answer.status, answer.json["status"]) == (503, "stopping")
+
+
+async def test_a_sink_that_is_away_degrades_it_and_no_more(start: Start) -> None:
+    app = await start(influx=Influx(url="http://127.0.0.1:1", every_seconds=0.05))
+    await app.post(UPLOAD_PERFORMANCE, {"ttfb": 1})
+    await app.until(lambda: app.application._delivery.status == "unreachable")
+    ready = await app.ask("GET", f"{app.operations}/health/ready")
+    taken = await app.post(UPLOAD_PERFORMANCE, {"ttfb": 2})
+
+    assert (ready.status, taken.status) == (200, 202)
+    assert ready.json == {
+        "status": "degraded",
+        "checks": {"journal": "ok", "influx": "unreachable"},
+    }
+
+
+async def test_no_traffic_is_no_ill_health(app: Running) -> None:
+    for _ in range(3):
+        await app.counted()
+        assert (await app.ask("GET", f"{app.operations}/health/ready")).status == 200
+
+
+async def test_the_numbers_may_come_packed(app: Running) -> None:
+    plain = await app.ask("GET", f"{app.operations}/metrics", headers={"Accept-Encoding": ""})
+    packed = await app.ask(
+        "GET",
+        f"{app.operations}/metrics",
+        headers={"Accept-Encoding": "gzip"},
+        auto_decompress=False,
+    )
+
+    assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert b"exporter_build_info" in gzip.decompress(packed.body)
+    assert len(packed.body) < len(plain.body) / 4
+
+
+async def test_every_metric_of_the_catalogue_is_there_and_none_that_is_not(app: Running) -> None:
+    text = (await app.ask("GET", f"{app.operations}/metrics")).body.decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    kinds = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+
+    for metric in CATALOGUE.metrics:
+        family = families.pop(metric.name.removesuffix("_total"))
+        assert family.type == kinds[type(metric)]
+        assert family.documentation == metric.help
+        assert len(family.samples) == metric.most_series(CATALOGUE.members), metric.name
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(metric.label_names)
+    assert [name for name in families if not name.startswith("process_")] == []
+
+
+async def test_every_label_set_is_there_before_anything_happens(app: Running) -> None:
+    text = (await app.ask("GET", f"{app.operations}/metrics")).body.decode()
+    samples = [s for each in text_string_to_metric_families(text) for s in each.samples]
+    wanted = {"outcome": "abandoned", "device": "tv", "size_class": "100MB+"}
+
+    assert [s.value for s in samples if s.labels == wanted] == [0.0]
+    assert {s.value for s in samples if s.name.startswith("video_")} == {0.0}
+    assert "_created" not in text
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/events", "/health", "/metrics/x"])
+async def test_there_is_nothing_else_on_the_operations_port(app: Running, path: str) -> None:
+    assert (await app.ask("GET", app.operations + path)).status == 404
