@@ -1,4 +1,4 @@
-"""A receiver of Alertmanager's webhook: prints a line per alert and keeps what came.
+"""A receiver of Alertmanager's webhook: prints a line per alert, once, and keeps what came.
 
 Run `python -m demo.webhook --port 9096 --file .run/alerts.jsonl`. The file gets a line of JSON per
 notification: Alertmanager's body, and `received_at` by the clock of this machine.
@@ -37,6 +37,7 @@ def lines(notification: Notification) -> Iterator[str]:
 
 def application(file: Path) -> web.Application:
     """Return the receiver; it appends to `file`."""
+    printed: set[str] = set()
 
     async def receive(request: web.Request) -> web.Response:
         try:
@@ -47,7 +48,9 @@ def application(file: Path) -> web.Application:
         received_at = datetime.now(UTC)
         with file.open("a") as kept:
             kept.write(json.dumps({"received_at": received_at.isoformat(), **notification}) + "\n")
-        for line in readable:
+        # What is only repeated, as the heartbeat is every minute, is kept but not printed again.
+        for line in (each for each in readable if each not in printed):
+            printed.add(line)
             print(received_at.astimezone().strftime("%H:%M:%S"), line, flush=True)  # noqa: T201
         return web.Response(text="ok")
 

@@ -78,7 +78,7 @@ def welcome(layout: Layout, *, demo: bool) -> str:
       UploadSuccessRatioLow, pending and then firing; every message of Alertmanager is shown below
   Uploads of which nothing is heard for 60 s count as abandoned here (otherwise 30 min)."""
         if demo
-        else f"""  curl -i {layout.beacons}/v1/events -H 'Content-Type: application/json' -d '{{"events": [{{"type": "storage.operated", "operation": "check", "ok": true}}]}}'
+        else f"""  curl -i {layout.beacons}/v1/events --json '{{"events": [{{"type": "storage.operated", "operation": "check", "ok": true}}]}}'
   curl -s {layout.operations}/metrics | grep storage_operations_total
   make run DEMO=1, which sends all kinds of beacons"""  # noqa: E501 - a command is one line
     )

@@ -61,13 +61,20 @@ without_services() {
     "$@"
 }
 
+# Runs a command silently; where it fails, its words are what there is to know.
+quietly() {
+    "$@" </dev/null >"$tools/log" 2>&1 || {
+        cat "$tools/log" >&2
+        fail "failed: $*"
+    }
+}
+
 as_root() {
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq update </dev/null || fail "apt-get update failed; its words are above."
+    quietly apt-get -q update
     # shellcheck disable=SC2086  # one word for each package
-    without_services apt-get -qq install -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 $1 </dev/null >&2 ||
-        fail "apt-get could not install: $1"
+    without_services quietly apt-get -q install -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 $1
 }
 
 as_anybody() {
@@ -76,18 +83,20 @@ as_anybody() {
     set -- "$1" -qq -o "Dir::State::Lists=$lists/lists" -o "Dir::Cache=$lists" -o Debug::NoLocking=1
     packages=$1
     shift
-    apt-get "$@" update </dev/null || fail "apt-get update failed; its words are above."
+    quietly apt-get "$@" update
     # What apt-get would install: the packages and whatever of their needs is missing here.
     # shellcheck disable=SC2086
     wanted=$(apt-get "$@" install --simulate --no-install-recommends $packages </dev/null |
         sed -n 's/^Inst \([^ ]*\) .*/\1/p')
     [ -n "$wanted" ] || fail "apt-get knows no way to install: $packages"
+    cd "$lists/debs"
     # shellcheck disable=SC2086
-    (cd "$lists/debs" && apt-get "$@" download $wanted </dev/null) || fail "could not download: $wanted"
-    for deb in "$lists/debs"/*.deb; do
+    quietly apt-get "$@" download $wanted
+    for deb in *.deb; do
         dpkg-deb -x "$deb" "$tools"
         rm "$deb"
     done
+    cd "$here"
 }
 
 # A program under .tools finds its libraries there.
@@ -117,6 +126,7 @@ packages=$(missing 2 "$table" | tr '\n' ' ')
 [ -n "$packages" ] || exit 0
 programs=$(missing 1 "$table" | tr '\n' ' ')
 command -v apt-get >/dev/null || fail "Missing: $programs. Without apt-get, please install them yourself."
+mkdir -p "$tools"
 case $programs in *python3*) [ "$(id -u)" = 0 ] || fail "python3 is missing; it cannot be unpacked, so please install it." ;; esac
 if [ "$(id -u)" = 0 ]; then
     echo "Installing from Debian: $packages"
