@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from exporter.database import connect
 from exporter.record import Refusal
 
 
@@ -104,9 +105,7 @@ class StateFile:
         self._path = path
         self._most_outbox_bytes = most_outbox_bytes
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
+            self._db = connect(path)
             upgrade(self._db, path)
         except sqlite3.Error as error:
             raise UnreadableStateError(f"{path}: {error}") from error
@@ -262,6 +261,9 @@ def upgrade(db: sqlite3.Connection, path: Path) -> None:
             "start the newer release"
         )
 
+    if schema == len(UPGRADES):
+        return
+
     def apply() -> None:
         for statements in UPGRADES[schema:]:
             for statement in statements:
@@ -285,6 +287,9 @@ def lock(directory: Path) -> int:
             f"{directory} is in use by process {holder}; one instance needs a directory of its own "
             "(EXPORTER_JOURNAL__DIRECTORY)"
         ) from None
-    os.ftruncate(held, 0)
-    os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
+    try:
+        # Padded instead of cut: what is written over needs no room on a full disk.
+        os.pwrite(held, f"{os.getpid():<20}\n".encode(), 0)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return held

@@ -12,11 +12,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
 
+from exporter.database import connect
 from exporter.record import VERSION, Codec, Entry, UnreadableJournalError
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 SCHEMA: Final = 1
 MOST_ENTRIES: Final = 2000
 """Entries in one commit at the most, so that one commit stays short."""
-
-WAL_PAGES: Final = 1000
 
 
 class Commit(NamedTuple):
@@ -65,16 +63,15 @@ class Journal:
         self._next = max(self._next, position + 1)
 
     def read(self, after: int) -> Iterator[tuple[int, Entry]]:
-        """The entries behind a position, each with its own position; one row in memory."""
-        with closing(_connect(self._path)) as reader:
-            rows = reader.execute(
-                "SELECT first, version, body FROM batch WHERE first + count > ? ORDER BY first",
-                (after + 1,),
-            )
-            for first, version, body in rows:
-                for offset, entry in enumerate(self._codec.decode(version, body)):
-                    if first + offset > after:
-                        yield first + offset, entry
+        """The entries behind a position, each with its own position; only before start()."""
+        rows = self._db.execute(
+            "SELECT first, version, body FROM batch WHERE first + count > ? ORDER BY first",
+            (after + 1,),
+        )
+        for first, version, body in rows:
+            for offset, entry in enumerate(self._codec.decode(version, body)):
+                if first + offset > after:
+                    yield first + offset, entry
 
     def start(self, committed: Callable[[Commit], None]) -> None:
         """Begin to write what is appended."""
@@ -174,20 +171,13 @@ def _nobody(commit: Commit) -> None:
     raise AssertionError("nothing is written before start()")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
-    return db
-
-
 def _open(path: Path) -> sqlite3.Connection:
     try:
-        db = _connect(path)
+        db = connect(path)
         (schema,) = db.execute("PRAGMA user_version").fetchone()
-        if schema <= SCHEMA:
+        if schema < SCHEMA:
             _create(db)
+        if schema <= SCHEMA:
             return db
     except sqlite3.Error as error:
         raise UnreadableJournalError(f"{path}: {error}") from error
