@@ -14,6 +14,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,10 +165,24 @@ def test_rules_pass_the_linter_of_prometheus(path: Path) -> None:
     assert check.returncode == 0, check.stdout + check.stderr
 
 
+@pytest.fixture(scope="module")
+def runs() -> dict[Path, subprocess.CompletedProcess[str]]:
+    """All of promtool's tests, several at a time: together they take most of a minute."""
+    with ThreadPoolExecutor() as pool:
+        return dict(
+            zip(
+                TESTS,
+                pool.map(lambda path: promtool("test", "rules", str(path)), TESTS),
+                strict=True,
+            )
+        )
+
+
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
-def test_rules_compute_and_alert_as_their_tests_say(path: Path) -> None:
-    run = promtool("test", "rules", str(path))
-    assert run.returncode == 0, run.stdout + run.stderr
+def test_rules_compute_and_alert_as_their_tests_say(
+    path: Path, runs: dict[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    assert runs[path].returncode == 0, runs[path].stdout + runs[path].stderr
 
 
 def test_every_rule_file_has_a_test_and_every_test_a_rule_file() -> None:
@@ -259,9 +274,16 @@ def test_texts_of_alerts_as_they_arrive_hold_no_gap() -> None:
 
 
 def test_the_window_does_the_waiting() -> None:
+    others: dict[str, set[str | None]] = {
+        "AlertEscalated": {"1h", "4h"},
+        "JobStalled": {"2m"},  # it has no window, and a timer that has not run yet is at 0
+        "ThresholdMissing": {"2m"},  # nor has it; after a start, some groups are not evaluated yet
+        "UploadNewErrorType": {None},
+    } | {name: {None} for name in ALWAYS}
     for rule in ALERTS:
-        patient = rule["alert"] == "AlertEscalated"
-        assert patient or minutes(rule.get("for", "0m")) <= 2, f"{rule['alert']}: window plus for"
+        assert rule.get("for") in others.get(rule["alert"], {"1m"}), (
+            f"{rule['alert']}: window + for"
+        )
 
 
 def runbook(domain: str) -> dict[str, str]:
