@@ -59,7 +59,20 @@ class Journal:
         return self._next - 1
 
     def continue_after(self, position: int) -> None:
-        """Never give a position again that a checkpoint has seen, even after pruning to empty."""
+        """Never give a position again that a checkpoint has seen, even after pruning to empty.
+
+        A checkpoint that is older than what was pruned was brought back from somewhere: what lies
+        between is neither in it nor here. Only where there is none at all (position 0) is the
+        rest of the journal better than nothing.
+        """
+        (first,) = self._db.execute("SELECT min(first) FROM batch").fetchone()
+        if first is not None and first > position + 1:
+            if position:
+                raise UnreadableJournalError(
+                    f"{self._path} begins at {first} and the state ends at {position}: restore "
+                    "the state that belongs to it, or remove it to begin with empty counters"
+                )
+            log.warning("the state is gone; older entries are lost", extra={"first": first})
         self._next = max(self._next, position + 1)
 
     def read(self, after: int) -> Iterator[tuple[int, Entry]]:
@@ -69,7 +82,11 @@ class Journal:
             (after + 1,),
         )
         for first, version, body in rows:
-            for offset, entry in enumerate(self._codec.decode(version, body)):
+            try:
+                entries = self._codec.decode(version, body)
+            except UnreadableJournalError as error:
+                raise UnreadableJournalError(f"{self._path}, row {first}: {error}") from error
+            for offset, entry in enumerate(entries):
                 if first + offset > after:
                     yield first + offset, entry
 

@@ -29,6 +29,7 @@ from tests.durability.traffic import Post
 
 CATALOGUE = Catalogue(DOMAINS)
 DURABLE: tuple[AnyMetric, ...] = tuple(CATALOGUE.durable)
+TYPES = [event for domain in DOMAINS for event in (*domain.events, *domain.reports)]
 NAMES = frozenset(metric.name for metric in DURABLE)
 
 BY_ARRIVAL = {metrics.ENDED_BY_AGE.name: "age_class"}

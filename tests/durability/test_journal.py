@@ -8,7 +8,6 @@ import pytest
 
 from exporter.engine import NotWrittenError
 from exporter.event import event_type
-from exporter.events import DOMAINS
 from exporter.events.upload.metrics import GENERIC
 from exporter.events.upload.reported import GenericHappened
 from exporter.metric import Route
@@ -19,17 +18,15 @@ from tests.durability.processes import until
 from tests.durability.test_replay import engine
 from tests.durability.traffic import Stories
 
-TYPES = [event for domain in DOMAINS for event in (*domain.events, *domain.reports)]
-
 
 def test_every_type_of_event_is_read_as_it_was_written() -> None:
     posts = [post for story in islice(iter(Stories(7)), 600) for post in story]
     entries = model.entries(posts)
-    codec = Codec(TYPES)
+    codec = Codec(model.TYPES)
     read = codec.decode(VERSION, codec.encode(entries))
     assert [(each.at, each.events) for each in read] == [(e.at, e.events) for e in entries]
     seen = {event_type(event) for entry in entries for event in entry.events}
-    assert seen == {event_type(each) for each in TYPES}
+    assert seen == {event_type(each) for each in model.TYPES}
 
 
 async def test_an_event_that_cannot_be_written_fails_for_its_sender_and_stops_nobody(

@@ -13,7 +13,6 @@ import pytest
 from exporter.checkpoint import StateFile
 from exporter.clock import Clock
 from exporter.engine import Engine
-from exporter.events import DOMAINS
 from exporter.events.upload.told import ChunkReceived, Started
 from exporter.journal import Journal
 from exporter.pipeline import Pipeline
@@ -46,7 +45,7 @@ def traffic(seed: int) -> list[Entry]:
 
 def engine(folder: Path) -> Engine:
     """An engine on a folder, as the exporter makes one."""
-    codec = Codec([event for domain in DOMAINS for event in (*domain.events, *domain.reports)])
+    codec = Codec(model.TYPES)
     return Engine(
         journal=Journal(folder / "journal.db", codec),
         state=StateFile(folder / "state.db", most_outbox_bytes=10**9),
