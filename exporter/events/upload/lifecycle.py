@@ -55,6 +55,8 @@ class Phase(IntEnum):
     OPEN = 0
     SETTLING = 1
     OVER = 2
+    UNBEGUN = 3
+    """Nothing but a preview was seen, which is no upload yet."""
 
 
 class Instant(msgspec.Struct, gc=False, array_like=True):
@@ -81,7 +83,6 @@ class Upload(State, gc=False, kw_only=True, omit_defaults=True):
     network: Network = Network.OTHER
     chunks_done: set[int] = msgspec.field(default_factory=set)
     chunks_retried: set[int] = msgspec.field(default_factory=set)
-    step_failed: bool = False
     tried: bool = False
     errors: list[ErrorType] = msgspec.field(default_factory=list)
     reported: Measured = NOT_MEASURED
@@ -89,10 +90,12 @@ class Upload(State, gc=False, kw_only=True, omit_defaults=True):
     rating: int | None = None
     hinted: bool = False
     shown: Instant | None = None
+    said_preview: float | None = None
+    preview_timed: bool = False
     preview: float | None = None
     recovered_late: bool = False
-    age: float = 0.0
-    stamp: int = 0
+    about: Segments | None = None
+    """How it was counted at its end, whatever is learned of its client later."""
     counted: Measured = NOT_MEASURED
 
 
@@ -110,7 +113,7 @@ class UploadLifecycle:
 
     def is_open(self, state: Upload) -> bool:
         """Until its end is counted, an upload goes on."""
-        return state.phase is not Phase.OVER
+        return state.phase in {Phase.OPEN, Phase.SETTLING}
 
     def saw(
         self, state: Upload | None, event: told.Told | PerformanceReported, moment: Moment
@@ -118,11 +121,9 @@ class UploadLifecycle:
         """Learn from ``event``; a preview alone does not begin an upload."""
         conclusions: list[Event] = []
         if state is None:
-            if isinstance(event, told.PreviewShown):
-                return Step(None)
-            state = Upload(
-                due=moment.now, upload_id=str(event.upload_id), began=moment.now, last=moment.now
-            )
+            state = _unbegun(str(event.upload_id), moment)
+        if state.phase is Phase.UNBEGUN and not isinstance(event, told.PreviewShown):
+            state.phase, state.began = Phase.OPEN, moment.now
             conclusions.append(Began())
         conclusions += _learn(state, event, moment.now)
         if state.phase is Phase.OVER:
@@ -133,11 +134,21 @@ class UploadLifecycle:
 
     def silent(self, state: Upload, moment: Moment) -> Step:
         """Nothing came: given up, settled, or old enough to be forgotten."""
-        if state.phase is Phase.OVER:
+        if not self.is_open(state):
             return Step(None)
         if state.phase is Phase.OPEN:
             state.outcome = Outcome.ABANDONED
         return Step(state, tuple(_end(state, moment)))
+
+
+def _unbegun(upload_id: str, moment: Moment) -> Upload:
+    return Upload(
+        due=moment.now + moment.patience.silence,
+        upload_id=upload_id,
+        began=moment.now,
+        last=moment.now,
+        phase=Phase.UNBEGUN,
+    )
 
 
 def _go_on(state: Upload, moment: Moment) -> None:
@@ -155,32 +166,38 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
     instant = Instant(now, event.at)
     match event:
         case told.Started():
-            _learn_client(state, event.client, event.network)
-            state.started = state.started or instant
-            state.size = event.file_size_bytes if state.size is None else state.size
-            if event.resolution is not Resolution.OTHER:
-                state.resolution = event.resolution
+            _learn_start(state, event, instant)
         case told.ChunkReceived():
             _learn_chunk(state, event, instant)
         case told.Completed():
             _learn_outcome(state, Outcome.COMPLETED)
-            yield from _learn_completion(state, instant)
+            state.completed = _earlier(state.completed, instant)
         case told.Failed():
             _learn_outcome(state, Outcome.FAILED)
             yield from _learn_error(state, event.error_type)
         case told.PreviewShown():
-            yield from _learn_preview(state, event, instant)
+            state.shown = _earlier(state.shown, instant)
+            if state.said_preview is None:
+                state.said_preview = event.after_seconds
         case told.RecoveryTried():
-            state.step_failed = state.tried = True
+            state.tried = True
             yield from _learn_error(state, event.error_type)
         case told.RecoverySucceeded():
-            state.step_failed = state.tried = True
+            state.tried = True
         case told.ExperienceReported():
             yield from _learn_experience(state, event, instant)
         case PerformanceReported():
             _learn_performance(state, event)
         case _:
             raise AssertionError("subject() lets no other event through")
+
+
+def _learn_start(state: Upload, event: told.Started, instant: Instant) -> None:
+    _learn_client(state, event.client, event.network)
+    state.started = _earlier(state.started, instant)
+    state.size = event.file_size_bytes if state.size is None else state.size
+    if event.resolution is not Resolution.OTHER:
+        state.resolution = event.resolution
 
 
 def _learn_client(state: Upload, client: Client, network: Network) -> None:
@@ -204,51 +221,40 @@ def _learn_error(state: Upload, error_type: ErrorType | None) -> Iterator[Event]
 
 def _learn_chunk(state: Upload, event: told.ChunkReceived, instant: Instant) -> None:
     """Sets, so that no order and no repetition of the chunks changes what is counted."""
+    again = (event.attempt or 1) > 1
     if event.ok:
         state.chunks_done.add(event.index)
-        if state.first_chunk is None or _earlier(instant, state.first_chunk):
-            state.first_chunk = instant
-    else:
-        state.step_failed = True
-    if not event.ok or (event.attempt or 1) > 1:
+        state.first_chunk = _earlier(state.first_chunk, instant)
+    if again or not event.ok:
         state.chunks_retried.add(event.index)
+    state.tried = state.tried or again
 
 
-def _earlier(one: Instant, other: Instant) -> bool:
-    return one.sender is not None and other.sender is not None and one.sender < other.sender
+def _earlier(known: Instant | None, other: Instant) -> Instant:
+    """The earlier one by the senders' clocks; one with such a clock rather than one without."""
+    if known is None or other.sender is None:
+        return known or other
+    if known.sender is None:
+        return other
+    return min(known, other, key=_by_sender)
 
 
-def _learn_completion(state: Upload, instant: Instant) -> Iterator[Event]:
-    if state.completed is None:
-        state.completed = instant
-        yield from _time_preview(state)
-
-
-def _learn_preview(state: Upload, event: told.PreviewShown, instant: Instant) -> Iterator[Event]:
-    if state.shown is not None:
-        return
-    state.shown = instant
-    if event.after_seconds is None:
-        yield from _time_preview(state)
-    else:
-        yield from _previewed(state, event.after_seconds)
+def _by_sender(instant: Instant) -> tuple[float, float]:
+    return instant.sender or 0.0, instant.server
 
 
 def _time_preview(state: Upload) -> Iterator[Event]:
-    if state.shown is None or state.completed is None or state.preview is not None:
+    """Completion to preview, as soon as it is known and never again."""
+    seconds, absurd = state.said_preview, False
+    if seconds is None:
+        seconds, absurd = between(state.completed, state.shown)
+    if state.preview_timed or (seconds is None and not absurd):
         return
-    seconds, absurd = between(state.completed, state.shown)
+    state.preview_timed, state.preview = True, seconds
     if absurd:
         yield Clamped()
     if seconds is not None:
-        yield from _previewed(state, seconds)
-
-
-def _previewed(state: Upload, seconds: float) -> Iterator[Event]:
-    state.preview = seconds
-    yield PreviewTimed(client=state.client, seconds=seconds)
-    if state.phase is Phase.OVER:
-        yield Amended(about=_about(state), field="preview_seconds", value=seconds)
+        yield PreviewTimed(client=state.client, seconds=seconds)
 
 
 def _learn_experience(
@@ -256,21 +262,20 @@ def _learn_experience(
 ) -> Iterator[Event]:
     state.client = state.client.informed(event.client)
     for error_type in event.errors:
-        state.step_failed = True
         yield from _learn_error(state, error_type)
     state.tried = state.tried or event.went_on
     if event.outcome is not None:
         _learn_outcome(state, event.outcome)
     if event.outcome is Outcome.COMPLETED:
         # The page's report comes when the page likes; only its arrival says anything here.
-        yield from _learn_completion(state, Instant(instant.server))
+        state.completed = _earlier(state.completed, Instant(instant.server))
     if event.duration is not None:
         state.page_duration = event.duration
     if event.rating is not None and state.rating is None:
         state.rating = event.rating
-        yield Rated(client=state.client, rating=event.rating)
-        if state.phase is Phase.OVER:
-            yield Amended(about=_about(state), field="rating", value=float(event.rating))
+        if state.about is not None:
+            yield Rated(client=state.client, rating=event.rating)
+            yield Amended(about=state.about, field="rating", value=float(event.rating))
     if event.abandon_hint and not state.hinted:
         state.hinted = True
         yield Hinted()
@@ -286,34 +291,60 @@ def _learn_performance(state: Upload, event: PerformanceReported) -> None:
 
 def _late(state: Upload, event: Event) -> Iterator[Event]:
     """What is still worth saying about an upload that is over."""
-    completes = isinstance(event, told.Completed) or (
-        isinstance(event, told.ExperienceReported) and event.outcome is Outcome.COMPLETED
-    )
-    if completes and state.outcome is not Outcome.COMPLETED and not state.recovered_late:
+    if state.about is None:
+        raise AssertionError("an upload that is over was counted")
+    completed = state.outcome is Outcome.COMPLETED
+    if _completes(event) and not completed and not state.recovered_late:
         state.recovered_late = True
         yield RecoveredLate()
+    timed = list(_time_preview(state))
+    yield from timed
+    if timed and state.preview is not None:
+        yield Amended(about=state.about, field="preview_seconds", value=state.preview)
     if isinstance(event, PerformanceReported):
         late = event.measured.without(state.counted)
+        if not completed:
+            late = late._replace(duration=None)
         if late != NOT_MEASURED:
             state.counted = state.counted.over(late)
-            yield MeasuredLate(about=_about(state), measured=late)
+            yield MeasuredLate(about=state.about, measured=late)
+
+
+def _completes(event: Event) -> bool:
+    match event:
+        case told.Completed():
+            return True
+        case told.ExperienceReported():
+            return event.outcome is Outcome.COMPLETED
+        case PerformanceReported():
+            return event.success is True
+    return False
 
 
 def _end(state: Upload, moment: Moment) -> Iterator[Event]:
+    if state.outcome is None:
+        raise AssertionError("an upload ends with an outcome")
     state.phase = Phase.OVER
     state.due = moment.now + moment.patience.remember
-    state.stamp = moment.stamp
-    told_by_server, absurd = _by_server(state)
+    state.counted, absurd = _measured(state)
     for _ in range(absurd):
         yield Clamped()
-    by_page = Measured(duration=state.page_duration)
-    state.counted = state.reported.over(told_by_server).over(by_page)
-    if state.outcome is not Outcome.COMPLETED:
-        state.counted = state.counted._replace(duration=None)
-    # A server that tells everything in one batch gives no time between the first sign and the last.
-    state.age = max(state.last - state.began, state.counted.duration or 0.0)
+    yield from _time_preview(state)
+    if state.rating is not None:
+        yield Rated(client=state.client, rating=state.rating)
+    state.about = Segments(
+        state.client,
+        state.network,
+        state.size,
+        state.resolution,
+        state.outcome,
+        min(state.errors, key=_KINDS.index, default=None),
+        # A server that tells everything in one batch gives no time between first and last sign.
+        max(state.last - state.began, state.counted.duration or 0.0),
+        moment.stamp,
+    )
     yield Ended(
-        about=_about(state),
+        about=state.about,
         upload_id=state.upload_id,
         measured=state.counted,
         recovery=_recovery(state),
@@ -321,6 +352,25 @@ def _end(state: Upload, moment: Moment) -> Iterator[Event]:
         rating=state.rating,
         preview=state.preview,
     )
+
+
+_KINDS: Final = tuple(ErrorType)
+"""Of several errors, the first in here stands for all, in whatever order they came."""
+
+
+def _measured(state: Upload) -> tuple[Measured, int]:
+    """What is known of an upload at its end, and how many of its times were absurd."""
+    by_server, absurd = _by_server(state)
+    by_page = Measured(duration=state.page_duration)
+    # The server's clock knows better than the page, and the page better than when beacons came.
+    if state.completed is not None and state.completed.sender is not None:
+        by_both = by_server.over(by_page)
+    else:
+        by_both = by_page.over(by_server)
+    measured = state.reported.over(by_both)
+    if state.outcome is not Outcome.COMPLETED:
+        measured = measured._replace(duration=None)
+    return measured, absurd
 
 
 def _recovery(state: Upload) -> Result | None:
@@ -357,21 +407,8 @@ def between(start: Instant | None, end: Instant | None) -> tuple[float | None, b
     if start.sender is None or end.sender is None:
         return (arrived if arrived >= 0 else None), False
     said = end.sender - start.sender
-    if 0 <= said <= LONGEST and abs(said - arrived) <= MOST_CONTRADICTION:
+    # What came in one body has one sender, who may have waited with it for as long as it liked.
+    believed = not arrived or abs(said - arrived) <= MOST_CONTRADICTION
+    if 0 <= said <= LONGEST and believed:
         return said, False
     return (arrived if arrived >= 0 else None), True
-
-
-def _about(state: Upload) -> Segments:
-    if state.outcome is None:
-        raise AssertionError("an upload ends with an outcome")
-    return Segments(
-        state.client,
-        state.network,
-        state.size,
-        state.resolution,
-        state.outcome,
-        state.errors[0] if state.errors else None,
-        state.age,
-        state.stamp,
-    )

@@ -217,7 +217,7 @@ PREVIEW = Histogram(
 )
 RECOVERIES = Counter(
     "video_upload_recoveries_total",
-    "Uploads that failed a step and tried to go on, by the first error and whether they completed.",
+    "Uploads that failed a step and tried to go on, by kind of error and whether they completed.",
     RecoveryLabels,
 )
 ERRORS = Counter(

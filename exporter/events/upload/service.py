@@ -51,7 +51,8 @@ class Called(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag
             labels = metrics.CallErrorLabels(route, error_type)
             yield metrics.API_ERRORS(labels, once=_once("call-error", self))
         if self.duration_seconds is not None:
-            yield metrics.API_DURATION(metrics.OnRoute(route), self.duration_seconds)
+            took = metrics.OnRoute(route)
+            yield metrics.API_DURATION(took, self.duration_seconds, once=_once("call-time", self))
 
 
 class CallFailed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="api.failed"):
