@@ -82,7 +82,8 @@ lock: .venv/dev ## write the locked requirements again, after a change of pyproj
 		python3 -m venv .venv; \
 	else \
 		python3 -m venv --without-pip .venv && \
-		.venv/bin/python $(WHEELS)/pip-*.whl/pip install --quiet --no-index --find-links $(WHEELS) pip; \
+		PYTHONPATH=$$(echo $(WHEELS)/pip-*.whl) .venv/bin/python -m pip install --quiet --no-index \
+			--find-links $(WHEELS) pip; \
 	fi
 
 .venv/run: requirements.txt | .venv/bin/python

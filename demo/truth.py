@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -107,6 +107,41 @@ class Truth:
         }
         return {kpi: value for kpi, value in kpis.items() if not math.isnan(value)}
 
+    def differences(self, scraped: Mapping[str, float]) -> list[str]:
+        """Every sample of `/metrics` that is not what was sent; counts must agree exactly.
+
+        Values must be in their bucket. Of those that only the arrival tells, the truth knows how
+        many there are, but not which bucket they are in.
+        """
+        families = {name.partition("{")[0] for name in (*self.counters, *self.values)}
+        names = set(self.counters)
+        names |= {_part(name, "count") for name in (*self.values, *self.by_arrival)}
+        names |= {name for name in scraped if _family(name) in families}
+        wrong = []
+        for name in sorted(names):
+            least, most = self._bounds(name)
+            got = scraped.get(name, 0.0)
+            if not least <= got <= most:
+                wrong.append(f"{name}: {got:g}, but {least:g} to {most:g} were sent")
+        return wrong
+
+    def _bounds(self, name: str) -> tuple[float, float]:
+        if name in self.counters or _family(name) == name.partition("{")[0]:
+            return self.counters[name], self.counters[name]
+        labels = name.partition("{")[2].removesuffix("}").split(",")
+        bound = next((each for each in labels if each.startswith("le=")), 'le="+Inf"')
+        whole = ",".join(each for each in labels if each and each != bound)
+        observed = f"{_family(name)}{{{whole}}}" if whole else _family(name)
+        values, unsure = self.values[observed], self.by_arrival[observed]
+        if name.startswith(f"{_family(name)}_sum"):
+            total = math.fsum(values)
+            return (total - 1e-6 * total, math.inf if unsure else total + 1e-6 * total)
+        most = float(bound[4:-1])
+        least = sum(value <= most for value in values)
+        if math.isinf(most):
+            return least + unsure, least + unsure
+        return least, least + unsure
+
     def document(self) -> dict[str, Any]:
         """All of it, for a file."""
         return {
@@ -115,6 +150,20 @@ class Truth:
             "by_arrival": dict(sorted(self.by_arrival.items())),
             "kpis": self.kpis(),
         }
+
+
+def _family(name: str) -> str:
+    """The family of a sample."""
+    bare = name.partition("{")[0]
+    for part in ("_bucket", "_count", "_sum"):
+        bare = bare.removesuffix(part)
+    return bare
+
+
+def _part(name: str, part: str) -> str:
+    """The sample that holds a part of a histogram."""
+    family, brace, labels = name.partition("{")
+    return f"{family}_{part}{brace}{labels}"
 
 
 def quantile(share: float, ordered: list[float]) -> float:

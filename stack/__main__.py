@@ -72,9 +72,9 @@ def welcome(layout: Layout, *, demo: bool) -> str:
     query = 'kpi:value{kpi="upload_success_ratio",window="5m"}'
     encoded = "kpi%3Avalue%7Bkpi%3D%22upload_success_ratio%22%2Cwindow%3D%225m%22%7D"
     what_next = (
-        f"""  {layout.prometheus}/graph?g0.expr={encoded}
+        f"""  {layout.prometheus}/classic/graph?g0.expr={encoded}
       {query}: about 1, and falling from when a bad hour begins, which is told below
-  {layout.prometheus}/alerts
+  {layout.prometheus}/classic/alerts
       UploadSuccessRatioLow, pending and then firing; every message of Alertmanager is shown below
   Uploads of which nothing is heard for 60 s count as abandoned here (otherwise 30 min)."""
         if demo
@@ -87,7 +87,7 @@ Running; Ctrl-C stops everything.
   beacons       {layout.beacons}     (what can be sent: {layout.beacons}/v1/schema)
   metrics       {layout.operations}/metrics
   health        {layout.operations}/health/ready
-  Prometheus    {layout.prometheus}
+  Prometheus    {layout.prometheus}/classic/graph
   Alertmanager  {layout.alertmanager}/api/v2/alerts
   logs, data    {layout.directory}
 

@@ -97,20 +97,28 @@ as_anybody() {
         rm "$deb"
     done
     cd "$here"
+    rm -r "$lists"
 }
 
-# A program under .tools finds its libraries there.
+# A program under .tools finds its libraries there, and what it reads from Debian's fixed place:
+# the path in it becomes one of the same length, by way of a folder that its wrapper has opened.
+fixed=/usr/share/prometheus
+opened=/dev/fd/////////////9
+
 wrap() {
+    libraries=$(find "$tools/lib" "$tools/usr/lib" -name '*.so*' 2>/dev/null |
+        sed 's,/[^/]*$,,' | sort -u | tr '\n' ':')
     for program in $1; do
-        [ "$program" != ensurepip ] || continue
         for real in "$tools/usr/bin/$program" "$tools/usr/sbin/$program"; do
             [ ! -x "$real" ] || break
         done
-        [ -x "$real" ] || fail "$program is not in its package; please report it."
-        libraries=$(find "$tools/lib" "$tools/usr/lib" -name '*.so*' 2>/dev/null |
-            sed 's,/[^/]*$,,' | sort -u | tr '\n' ':')
-        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "${libraries%:}" "$real" \
-            >"$tools/bin/$program"
+        [ -x "$real" ] || fail "$program is not in its package."
+        LC_ALL=C sed -i "s,$fixed,$opened,g" "$real"
+        {
+            echo '#!/bin/sh'
+            [ ! -d "$tools$fixed" ] || echo "exec 9<'$tools$fixed'"
+            echo "LD_LIBRARY_PATH='${libraries%:}' exec '$real' \"\$@\""
+        } >"$tools/bin/$program"
         chmod 755 "$tools/bin/$program"
     done
 }
