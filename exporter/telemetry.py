@@ -104,7 +104,7 @@ class BySinkError(NamedTuple):
 
 
 class ByJob(NamedTuple):
-    job: JobName
+    timer: JobName
 
 
 class Build(str):

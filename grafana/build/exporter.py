@@ -429,9 +429,8 @@ BOARD: Final = Board(
                     span=12,
                     queries=[
                         Prom(
-                            "time() - min by (exported_job)"
-                            " (exporter_job_last_success_timestamp_seconds)",
-                            "{{exported_job}}",
+                            "time() - min by (timer) (exporter_job_last_success_timestamp_seconds)",
+                            "{{timer}}",
                         ),
                         _alert_line("JobStalled"),
                     ],
@@ -444,9 +443,9 @@ BOARD: Final = Board(
                     span=12,
                     queries=[
                         Prom(
-                            "sum by (exported_job) (rate(exporter_job_errors_total"
+                            "sum by (timer) (rate(exporter_job_errors_total"
                             "[$__rate_interval])) * 60",
-                            "timer {{exported_job}}",
+                            "timer {{timer}}",
                         ),
                         Prom(
                             "sum(rate(exporter_journal_append_errors_total"

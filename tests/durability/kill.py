@@ -161,7 +161,7 @@ class Experiment:
         waiting = await self._exporter.value("exporter_outbox_points", sink="influx")
         saved = time.time() - 1.5  # whatever was counted is in the outbox by now
         job = await self._exporter.value(
-            "exporter_job_last_success_timestamp_seconds", job="checkpoint"
+            "exporter_job_last_success_timestamp_seconds", timer="checkpoint"
         )
         return waiting == 0 and job > saved
 
