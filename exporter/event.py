@@ -16,8 +16,11 @@ from msgspec import Meta
 
 from exporter.metric import AnyMetric, Closed, Observation, Route
 
-Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$")]
-"""An identifier made by a program: no spaces, no ``@``, so no address of a person fits in."""
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$(?!\n)")]
+"""An identifier made by a program: no spaces, no ``@``, so no address of a person fits in.
+
+``$`` alone would let a line break pass at the end.
+"""
 
 Text = Annotated[str, Meta(max_length=4096)]
 """Free text of a client; it never leaves the parser except as a class or a fingerprint."""

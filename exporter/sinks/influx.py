@@ -14,7 +14,8 @@ from exporter.event import Field, Point
 from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError
 
 _NAME_ESCAPES = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\n", "\r": r"\r"})
-_TEXT_ESCAPES = str.maketrans({'"': r"\"", "\\": "\\\\"})
+# A point is one line, in the outbox as well.
+_TEXT_ESCAPES = str.maketrans({'"': r"\"", "\\": "\\\\", "\n": r"\n", "\r": r"\r"})
 _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
 _OURS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 LONGEST_REASON = 300

@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
@@ -286,6 +287,7 @@ class InfluxDb(Server):
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
+        self.database = "video"
         config = folder / "influxdb.conf"
         config.write_text(
             f"""
@@ -310,23 +312,34 @@ class InfluxDb(Server):
     async def start(self) -> None:
         """Start it and make the database."""
         await super().start()
+        await self.create("video")
+
+    async def create(self, database: str) -> None:
+        """Make a database, which is the one that is written to and queried from now on."""
+        self.database = database
         async with (
             aiohttp.ClientSession() as http,
-            http.post(f"{self.url}/query", data={"q": "CREATE DATABASE video"}) as answer,
+            http.post(f"{self.url}/query", data={"q": f"CREATE DATABASE {database}"}) as answer,
         ):
             assert answer.status == 200
+        await until(self._exists)
+
+    async def _exists(self) -> bool:
+        """Whether it takes points: on a busy machine, a while after it was made."""
+        return (await self.write())[0] != HTTPStatus.NOT_FOUND
 
     async def write(self, *lines: str) -> tuple[int, str]:
         """Write line protocol; returns status and body."""
+        body = "\n".join(lines).encode()
         async with (
             aiohttp.ClientSession() as http,
-            http.post(f"{self.url}/write?db=video", data="\n".join(lines).encode()) as answer,
+            http.post(f"{self.url}/write?db={self.database}", data=body) as answer,
         ):
             return answer.status, await answer.text()
 
     async def query(self, statement: str) -> list[dict[str, Any]]:
         """The rows that InfluxQL selects, each as a mapping; ``time`` in nanoseconds."""
-        parameters = {"db": "video", "q": statement, "epoch": "ns"}
+        parameters = {"db": self.database, "q": statement, "epoch": "ns"}
         async with (
             aiohttp.ClientSession() as http,
             http.get(f"{self.url}/query", params=parameters) as answer,

@@ -31,7 +31,7 @@ from exporter.metric import Observation
 
 Pixels = Annotated[int, Meta(ge=1, le=100_000)]
 Index = Annotated[int, Meta(ge=0, lt=100_000)]
-Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]
+Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")]
 Rating = Annotated[int, Meta(ge=1, le=5)]
 
 

@@ -278,13 +278,20 @@ def _memory_increase(heaps: Sequence[float], summary: Extent) -> float | None:
     return _within(max(peak - heaps[0], 0.0), MOST_BYTES)
 
 
+TAKEN: Final = frozenset({"time", "type"})
+"""Fields that a point of InfluxDB has already; a second one of another type would be refused."""
+
+
 def generic(body: dict[str, Any], received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """An event of a type that no domain knows: kept without its texts."""
     kind = received.kind or body.get("type")
     numbers = {
         name: float(value)
         for name, value in body.items()
-        if isinstance(value, int | float) and abs(value) <= MOST_BYTES and _is_name(name)
+        if isinstance(value, int | float)
+        and abs(value) <= MOST_BYTES
+        and _is_name(name)
+        and name not in TAKEN
     }
     yield GenericHappened(
         id=received.id,
