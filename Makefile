@@ -57,7 +57,7 @@ pytest: .venv/dev
 	@echo "== pytest" && pytest
 
 bench: .venv/dev ## measure; docs/benchmarks.md says how to read it
-	@sh stack/debian.sh test
+	@sh stack/debian.sh bench
 	@.venv/bin/python -m bench
 
 # -- Generating ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #   sh stack/debian.sh python   what a virtual environment needs
 #   sh stack/debian.sh run      Prometheus and Alertmanager
 #   sh stack/debian.sh test     those, and the other ends of the tests
+#   sh stack/debian.sh bench    those of `run`, and what makes load
 #
 # root: by apt-get, with no service started. Anybody else: unpacked into .tools/, whose bin/ the
 # Makefile has in PATH; nothing outside of the checkout is touched.
@@ -19,7 +20,11 @@ amtool prometheus-alertmanager'
 test="$run
 victoria-metrics victoria-metrics
 influxd influxdb
-strace strace"
+strace strace
+curl curl
+mount mount"
+bench="$run
+wrk wrk"
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 tools=$here/.tools
@@ -127,7 +132,8 @@ case ${1:-} in
 python) table=$python ;;
 run) table=$run ;;
 test) table=$test ;;
-*) fail "usage: sh stack/debian.sh python|run|test" ;;
+bench) table=$bench ;;
+*) fail "usage: sh stack/debian.sh python|run|test|bench" ;;
 esac
 
 packages=$(missing 2 "$table" | tr '\n' ' ')
