@@ -74,7 +74,7 @@ LABELS = {
 }
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e\d+)?|NaN")
 SHARES = {kpi for kpi in KPIS if kpi.endswith("_ratio")} - {"storage_efficiency_ratio"}
-OF_PROMETHEUS = {"up", "scrape_samples_scraped", "ALERTS", "ALERTS_FOR_STATE"}
+OF_PROMETHEUS = {"up", "scrape_samples_scraped", "ALERTS"}
 WORDS = {"and", "or", "unless", "offset", "bool", "Inf"}
 
 Rule = dict[str, Any]
@@ -246,10 +246,8 @@ def test_an_alert_says_how_grave_it_is_what_broke_and_where_to_look(rule: Rule) 
     assert re.fullmatch(r"([A-Z][a-z0-9]+)+", rule["alert"]), "CamelCase, easy to silence"
     assert rule["labels"]["severity"] in {*SEVERITIES, "info", "none"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"}
-    domain = rule["labels"].get("domain", "{{ $labels.domain }}")
-    anchor = rule["alert"].lower() if "domain" in rule["labels"] else "{{ $labels.escalated_from"
-    where = f"/docs/runbooks/{domain}.md#{anchor}"
-    assert rule["annotations"]["runbook_url"].startswith(where)
+    where = f"/docs/runbooks/{rule['labels']['domain']}.md#{rule['alert'].lower()}"
+    assert rule["annotations"]["runbook_url"] == where
 
 
 def test_alerts_as_they_arrive_have_the_labels_that_routing_and_inhibition_need() -> None:
@@ -275,7 +273,6 @@ def test_texts_of_alerts_as_they_arrive_hold_no_gap() -> None:
 
 def test_the_window_does_the_waiting() -> None:
     others: dict[str, tuple[str | None, ...]] = {
-        "AlertEscalated": ("1h", "4h"),
         "JobStalled": ("2m",),  # it has no window, and a timer that has not run yet is at 0
         "ThresholdMissing": ("2m",),  # nor has it; after a start, some groups are yet to come
         "UploadNewErrorType": (None,),
@@ -295,8 +292,7 @@ def runbook(domain: str) -> dict[str, str]:
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     written = {(path.stem, name) for path in RUNBOOKS.glob("*.md") for name in runbook(path.stem)}
-    # AlertEscalated has the domain of what it comes from; how it works is told of the platform.
-    alerts = {(rule["labels"].get("domain", "platform"), rule["alert"]) for rule in ALERTS}
+    alerts = {(rule["labels"]["domain"], rule["alert"]) for rule in ALERTS}
     assert written == alerts
 
 
@@ -428,6 +424,15 @@ def test_every_alert_on_a_kpi_is_guarded_by_its_number_of_events() -> None:
             assert guard in rule["expr"], f"{rule['alert']} of {kpi}"
             guarded += 1
     assert guarded >= len(KPIS)
+
+
+def test_the_spikes_of_cpu_and_of_memory_are_one_rule() -> None:
+    def about(name: str, kpi: str) -> str:
+        (rule,) = [rule for rule in ALERTS if rule["alert"] == name]
+        return str(rule["expr"]).replace(name, "Spike").replace(kpi, "kpi")
+
+    cpu = about("UploadCpuSpike", "upload_cpu_increase_ratio")
+    assert cpu == about("UploadMemorySpike", "upload_memory_increase_bytes")
 
 
 def test_what_alerts_need_is_declared_so_that_its_absence_is_seen() -> None:
