@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,17 +46,23 @@ def stop_on_signals() -> None:
             signal.signal(number, stop)
 
 
-def check_ports(parts: Iterable[Part]) -> None:
+def check_ports(parts: Sequence[Part]) -> None:
     """Refuse before anything starts where a port is taken; name it and what moves it."""
-    taken = [
+    wrong = [
+        f"{listener.variable} is 0, but here everybody has to know the port."
+        for part in parts
+        for listener in part.listeners
+        if not listener.port
+    ]
+    wrong += [
         f"Port {listener.port} is in use, and {part.name} needs it. "
         f"Stop what listens there, or choose another: {listener.variable}=… make run"
         for part in parts
         for listener in part.listeners
         if not _is_free(listener)
     ]
-    if taken:
-        raise StackError("\n".join(taken))
+    if wrong:
+        raise StackError("\n".join(wrong))
 
 
 def _is_free(listener: Listener) -> bool:

@@ -233,6 +233,19 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, variable:
     assert not (tmp_path / "run" / "logs").exists()
 
 
+def test_a_port_that_nobody_could_know_is_named(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "stack", f"--directory={tmp_path / 'run'}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"EXPORTER_OPERATIONS__PORT": "0"},
+        timeout=STOP_SECONDS,
+    )
+    assert refused.returncode == 1
+    assert "EXPORTER_OPERATIONS__PORT is 0" in refused.stderr
+
+
 @pytest.mark.parametrize("variable", ["EXPORTER_RECEIVER__PORT", "PROMETHEUS_PORT"])
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str) -> None:
     refused = subprocess.run(
