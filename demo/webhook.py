@@ -20,11 +20,12 @@ Notification = dict[str, Any]
 
 def lines(notification: Notification) -> Iterator[str]:
     """Yield a readable line for each alert: how grave, what, where, since when, which runbook."""
+    escalated = notification["receiver"].startswith("escalated-")
     for alert in notification["alerts"]:
         labels, annotations = alert["labels"], alert["annotations"]
         place = [labels[name] for name in ("domain", "segment", "member") if name in labels]
         parts = [
-            alert["status"].upper(),
+            "ESCALATED" if escalated and alert["status"] == "firing" else alert["status"].upper(),
             labels.get("severity", "no severity"),
             labels["alertname"],
             annotations.get("summary", "no summary"),

@@ -1,7 +1,8 @@
 """Who hears of what, when: asked of the real amtool and of the real Alertmanager.
 
-Waits are those of alertmanager.yml divided by 240 (an hour is 15 s); nothing else of it changes but
-addresses, secrets and the day's intervals, see tests/alertmanager/engine.py.
+Waits are those of alertmanager.yml divided by 240 (an hour is 15 s), or by 1200 where patience is
+tried; nothing else of it changes but addresses, secrets and the day's intervals, see
+tests/alertmanager/engine.py.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from demo import webhook
 from tests.alertmanager import story
 from tests.alertmanager.engine import (
     FASTER,
+    FASTEST,
     LOCAL,
     REAL,
     ROOT,
@@ -41,6 +43,7 @@ from tests.alertmanager.story import ANNOTATIONS, INHIBITION, Story
 
 CONFIG = yaml.safe_load(REAL.read_text())
 MINUTE = 60 / FASTER  # a minute of the tree, in seconds of the test
+HOUR = 3600 / FASTEST  # an hour of the tree, where patience is tried
 SLACK = 0.9  # what a busy machine may add to a wait
 
 CHANNELS = {
@@ -57,27 +60,42 @@ RECEIVERS = {
     "low": "digest",
     "info": "daily",
 }
+ESCALATED = {
+    "high": {"escalated-to-on-call": 1},
+    "medium": {"escalated-to-team-lead": 4, "escalated-to-on-call": 5},
+}  # by severity, in the order of the tree: who is told, after how many hours
 
 
 @pytest.fixture(scope="module")
-def stories(tmp_path_factory: pytest.TempPathFactory) -> tuple[Story, Story]:
-    main, monday = (tmp_path_factory.mktemp(name) for name in ("main", "monday"))
-    return asyncio.run(story.both_stories(main, monday))
+def stories(tmp_path_factory: pytest.TempPathFactory) -> tuple[Story, Story, Story]:
+    names = ("main", "monday", "patience")
+    main, monday, patience = (tmp_path_factory.mktemp(name) for name in names)
+    return asyncio.run(story.all_stories(main, monday, patience))
 
 
 @pytest.fixture(scope="module")
-def told(stories: tuple[Story, Story]) -> Story:
+def told(stories: tuple[Story, Story, Story]) -> Story:
     return stories[0]
 
 
 @pytest.fixture(scope="module")
-def monday(stories: tuple[Story, Story]) -> Story:
+def monday(stories: tuple[Story, Story, Story]) -> Story:
     return stories[1]
+
+
+@pytest.fixture(scope="module")
+def patience(stories: tuple[Story, Story, Story]) -> Story:
+    return stories[2]
 
 
 def channels(receiver: str) -> set[str]:
     (found,) = [r for r in CONFIG["receivers"] if r["name"] == receiver]
     return {key.removesuffix("_configs") for key in found if key.endswith("_configs")}
+
+
+def heard_by(severity: str) -> str:
+    """Return all receivers of alerts of `severity`, as amtool writes them."""
+    return ",".join([*ESCALATED.get(severity, ()), RECEIVERS[severity]])
 
 
 def written(delivery: Delivery) -> str:
@@ -113,22 +131,21 @@ def test_the_local_file_has_the_real_tree_and_only_a_webhook_on_this_machine() -
 
 
 @pytest.mark.parametrize(
-    ("labels", "receiver"),
+    ("labels", "receivers"),
     [
         ({"alertname": "Watchdog", "severity": "none"}, "heartbeat"),
-        *(({"alertname": "X", "severity": s, "kpi": "k"}, r) for s, r in RECEIVERS.items()),
+        *(({"alertname": "X", "severity": s, "kpi": "k"}, heard_by(s)) for s in RECEIVERS),
         ({"alertname": "UploadDailySummary", "severity": "info"}, "daily"),
         ({"alertname": "UploadWeeklyTrend", "severity": "info"}, "daily"),
-        ({"alertname": "X", "severity": "critical", "escalated_from": "high"}, "on-call"),
         ({"alertname": "X", "severity": "none"}, "team"),
         ({"alertname": "X", "severity": "hihg"}, "team"),
         ({"alertname": "X"}, "team"),
     ],
     ids=str,
 )
-def test_amtool_routes(labels: dict[str, str], receiver: str) -> None:
+def test_amtool_routes(labels: dict[str, str], receivers: str) -> None:
     pairs = [f"{name}={value}" for name, value in labels.items()]
-    command = [binary("amtool"), "config", "routes", "test", f"--verify.receivers={receiver}"]
+    command = [binary("amtool"), "config", "routes", "test", f"--verify.receivers={receivers}"]
     for path in (REAL, LOCAL):
         done = subprocess.run(
             [*command, f"--config.file={path}", *pairs], check=False, capture_output=True, text=True
@@ -149,8 +166,8 @@ def alerts_of_the_rules() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "severity"), sorted(alerts_of_the_rules()))
 def test_every_alert_of_the_rules_has_its_route(name: str, severity: str) -> None:
-    receiver = "heartbeat" if name == "Watchdog" else RECEIVERS[severity]
-    test_amtool_routes({"alertname": name, "severity": severity, "kpi": "k"}, receiver)
+    receivers = "heartbeat" if name == "Watchdog" else heard_by(severity)
+    test_amtool_routes({"alertname": name, "severity": severity, "kpi": "k"}, receivers)
 
 
 def test_every_alert_that_the_tree_names_is_one_of_the_rules() -> None:
@@ -171,6 +188,12 @@ def test_every_alert_that_the_tree_names_is_one_of_the_rules() -> None:
 @pytest.mark.parametrize("severity", CHANNELS)
 def test_a_severity_goes_by_its_channels(severity: str) -> None:
     assert channels(RECEIVERS[severity]) == CHANNELS[severity]
+
+
+@pytest.mark.parametrize("receiver", ["on-call", "team-lead"])
+def test_what_escalates_goes_to_the_same_people_by_the_same_channels(receiver: str) -> None:
+    by_name = {r["name"]: r for r in CONFIG["receivers"]}
+    assert by_name[f"escalated-to-{receiver}"] | {"name": receiver} == by_name[receiver]
 
 
 def test_no_secret_stands_in_the_file() -> None:
@@ -232,7 +255,7 @@ def test_high_is_told_after_5_minutes_to_the_team_lead(told: Story) -> None:
     assert told.webhooks("High")[0].body["receiver"] == "team-lead"
     assert told.mails("Alert: High,")[0].to.endswith("lead@example.org")
     assert told.bodies("slack", "`High`")
-    assert not told.bodies("pagerduty", "Alert: High,")
+    assert not told.bodies("pagerduty", "[HIGH]")
 
 
 def test_medium_is_told_after_15_minutes_to_the_team(told: Story) -> None:
@@ -309,6 +332,117 @@ def test_inhibition(told: Story, name: str, by: set[str]) -> None:
 def test_what_is_inhibited_is_not_told(told: Story) -> None:
     for labels, by in INHIBITION:
         assert bool(told.webhooks(labels["alertname"])) != bool(by), labels
+
+
+# Patience
+
+
+def escalations(patience: Story, name: str) -> dict[str, float]:
+    """Return who was told that `name` escalates, and after how many hours first."""
+    first: dict[str, float] = {}
+    for delivery in patience.webhooks(name):
+        first.setdefault(delivery.body["receiver"], (delivery.at - patience.began) / HOUR)
+    return {name: hours for name, hours in first.items() if name.startswith("escalated-")}
+
+
+def soon(hours: float) -> Any:
+    """Return what equals `hours`, or somewhat more on a busy machine."""
+    return pytest.approx(hours + SLACK / HOUR / 2, abs=SLACK / HOUR / 2)
+
+
+@pytest.mark.parametrize(("name", "severity"), [("Ignored", "high"), ("Lingering", "medium")])
+def test_what_nobody_silences_is_told_to_the_next_people_after_its_patience(
+    patience: Story, name: str, severity: str
+) -> None:
+    assert escalations(patience, name) == {r: soon(h) for r, h in ESCALATED[severity].items()}
+    for receiver in ESCALATED[severity]:
+        (alert,) = patience.webhooks(name, receiver=receiver)[0].body["alerts"]
+        assert alert["labels"]["severity"] == severity
+
+
+def test_the_usual_people_are_told_as_always(patience: Story) -> None:
+    for name, receiver in (("Ignored", "team-lead"), ("Lingering", "team")):
+        assert patience.webhooks(name)[0].body["receiver"] == receiver
+
+
+def test_one_silence_ends_it_before_and_between(patience: Story) -> None:
+    assert patience.webhooks("Taken", receiver="team-lead")
+    assert escalations(patience, "Taken") == {}
+    assert set(escalations(patience, "TakenLate")) == {"escalated-to-team-lead"}
+
+
+def test_what_still_fires_when_its_silence_ends_is_told_then(patience: Story) -> None:
+    assert escalations(patience, "Snoozed") == {"escalated-to-on-call": soon(6 / HOUR)}
+
+
+def test_what_heals_within_its_patience_is_not_told(patience: Story) -> None:
+    assert patience.webhooks("Healed", receiver="team-lead")
+    assert escalations(patience, "Healed") == {}
+
+
+def test_patience_is_not_begun_again_by_a_restart_of_alertmanager(patience: Story) -> None:
+    assert escalations(patience, "Old") == {"escalated-to-on-call": soon(0)}
+    assert escalations(patience, "Aged") == {"escalated-to-on-call": soon(2 / HOUR)}
+
+
+def test_what_heals_and_comes_back_has_the_clock_of_its_first_time(patience: Story) -> None:
+    assert escalations(patience, "Flapping") == {"escalated-to-on-call": soon(1)}
+
+
+def test_what_a_critical_alert_of_its_kpi_keeps_quiet_is_not_told_until_that_is_over(
+    patience: Story,
+) -> None:
+    assert not patience.webhooks("Covered")
+    after = (patience.healed - patience.began) / HOUR
+    assert escalations(patience, "Uncovered") == {"escalated-to-on-call": soon(after)}
+
+
+def test_each_alert_has_a_clock_and_a_message_of_its_own(patience: Story) -> None:
+    messages = patience.webhooks("SinkLagging", receiver="escalated-to-on-call")
+    first: dict[str, float] = {}
+    for message in messages:
+        (alert,) = message.body["alerts"]
+        first.setdefault(alert["labels"]["instance"], message.at - patience.began)
+    assert first == {
+        "a:9464": pytest.approx(HOUR + SLACK / 2, abs=SLACK / 2),
+        "b:9464": pytest.approx(1 + HOUR + SLACK / 2, abs=SLACK / 2),
+    }
+
+
+@pytest.mark.parametrize("labels", story.NEVER, ids=lambda labels: labels["severity"])
+def test_other_severities_have_no_patience(patience: Story, labels: dict[str, str]) -> None:
+    assert escalations(patience, labels["alertname"]) == {}
+
+
+def test_an_escalated_alert_is_repeated_every_hour_and_told_when_it_is_over(
+    patience: Story,
+) -> None:
+    first, again, *_ = patience.webhooks("Ignored", receiver="escalated-to-on-call")
+    assert again.at - first.at == pytest.approx(HOUR + SLACK / 2, abs=SLACK / 2)
+    (over,) = patience.webhooks("Ignored", "resolved", "escalated-to-on-call")
+    assert over.at - patience.healed < SLACK
+
+
+def test_a_silence_keeps_quiet_that_an_escalated_alert_is_over(patience: Story) -> None:
+    assert patience.webhooks("Lingering", receiver="escalated-to-on-call")
+    assert not patience.webhooks("Lingering", "resolved")
+
+
+def test_an_escalated_alert_says_so_in_its_title_on_every_channel(patience: Story) -> None:
+    since = datetime.fromtimestamp(patience.began).astimezone().strftime("%a %H:%M")
+    for name, severity in (("Ignored", "HIGH"), ("Lingering", "MEDIUM")):
+        title = f"[ESCALATED: {severity} since {since}, nobody silenced it] {name} happened"
+        slack = [
+            a["title"] for b in patience.bodies("slack", f"`{name}`") for a in b["attachments"]
+        ]
+        assert title in slack
+        assert f"[{severity}] {name} happened" in slack
+        mails = {(m.to, m.message["Subject"]) for m in patience.mails(f"Alert: {name},")}
+        assert ("video-on-call@example.org", title) in mails
+        assert (("video-lead@example.org", title) in mails) == (severity == "MEDIUM")
+        (page, *_) = patience.bodies("pagerduty", f"'class': '{name}'")
+        assert page["payload"]["summary"] == title
+    assert patience.bodies("slack", "[RESOLVED] Ignored happened")
 
 
 # What messages say
@@ -416,12 +550,6 @@ def test_e_mail_says_it_in_html_and_in_plain_text(told: Story) -> None:
     assert f"Runbook: {runbook}" in mail.part("text/plain")
 
 
-def test_an_escalated_alert_says_where_it_came_from(told: Story) -> None:
-    (attachment,) = told.bodies("slack", "`TiredEscalated`")[0]["attachments"]
-    assert "`TiredEscalated` high, escalated from Tired" in attachment["text"]
-    assert told.mails("Alert: TiredEscalated, high, escalated from Tired")
-
-
 def test_where_is_a_segment_a_whole_domain_or_what_else_the_labels_say(told: Story) -> None:
     wheres = {
         "Critical": "upload, device tv",
@@ -464,8 +592,12 @@ def test_the_digest_has_a_line_per_alert_on_every_channel(told: Story) -> None:
 
 
 def test_what_is_over_is_told_at_the_next_turn_of_its_group(told: Story) -> None:
-    for name, turn in (("Critical", 1), ("High", 5)):
-        (over,) = told.webhooks(name, "resolved")
+    for name, receiver, turn in (
+        ("Critical", "on-call", 1),
+        ("High", "team-lead", 5),
+        ("High", "escalated-to-on-call", 1),
+    ):
+        (over,) = told.webhooks(name, "resolved", receiver)
         assert over.at - told.healed < turn * MINUTE + SLACK
     slack = told.bodies("slack", "[RESOLVED]")
     assert {s["attachments"][0]["color"] for s in slack} == {"#2e7d32"}
@@ -574,16 +706,20 @@ def waits(route: dict[str, Any]) -> list[str]:
     return ["at once" if d == "0s" else f"{d[:-1]} {words[d[-1]]}" for d in durations]
 
 
+def row_of(name: str, route: dict[str, Any]) -> list[str]:
+    """Return who hears of `name` by `route`, and how, in the document's words."""
+    words = {"pagerduty": "PagerDuty", "slack": "Slack", "email": "e-mail", "webhook": "webhook"}
+    by = channels(route["receiver"])
+    return [name, route["receiver"], ", ".join(words[c] for c in words if c in by)]
+
+
 def test_the_table_of_the_document_is_the_tree() -> None:
     root = CONFIG["route"]
-    by_matcher = {r["matchers"][0]: r for r in root["routes"]}
-    written_names = {"pagerduty": "PagerDuty", "slack": "Slack", "email": "e-mail"}
+    by_matcher = {r["matchers"][0]: r for r in root["routes"] if not r.get("continue")}
     expected = []
     for name in (*RECEIVERS, "Watchdog", "anything else"):
         route = by_matcher.get(f'severity="{name}"', by_matcher.get(f'alertname="{name}"', root))
-        by = channels(route["receiver"])
-        order = [c for c in ("pagerduty", "slack", "email", "webhook") if c in by]
-        row = [name, route["receiver"], ", ".join(written_names.get(c, c) for c in order)]
+        row = row_of(name, route)
         match name:
             case "info":
                 ((spell,),) = [i["time_intervals"] for i in CONFIG["time_intervals"][:1]]
@@ -593,6 +729,11 @@ def test_the_table_of_the_document_is_the_tree() -> None:
                 expected.append([*row, *waits(route)[:2], waits(route)[1]])
             case _:
                 expected.append([*row, *waits(route)])
+        expected += [
+            [*row_of(f"{name}, ignored", r), *waits(r)]
+            for r in root["routes"]
+            if r.get("continue") and r["matchers"] == [f'severity="{name}"']
+        ]
     assert table("severity") == expected
 
 
@@ -608,25 +749,21 @@ async def test_the_commands_of_the_document_do_what_it_says(tmp_path: Path) -> N
         await engine.post(
             story.WATCHDOG,
             story.alert("Bad", "high", kpi),
-            story.escalated("Bad", "critical", kpi, **story.TV),
             story.alert("Worst", "critical", kpi, **story.TABLET),
             story.alert("WorstOfMobile", "critical", kpi, **mobile),
             story.alert("BadOfMobile", "high", kpi, **mobile),
             story.alert("Another", "critical", "api_error_ratio"),
             story.alert("SinkLagging", "medium"),
-            story.escalated("SinkLagging", "high", ""),
         )
         said = await shell(engine.url, acknowledge)
         assert "Worst" in said
-        assert await engine.silenced() == {"Bad", "BadEscalated", "BadOfMobile"}
+        assert await engine.silenced() == {"Bad", "BadOfMobile"}
 
         await shell(engine.url, acknowledge_other)
-        sink = {"SinkLagging", "SinkLaggingEscalated"}
-        assert await engine.silenced() == {"Bad", "BadEscalated", "BadOfMobile"} | sink
+        assert await engine.silenced() == {"Bad", "BadOfMobile", "SinkLagging"}
         first, outage = broader.splitlines()
         await shell(engine.url, first)
-        kpis = {"Bad", "BadEscalated", "BadOfMobile", "WorstOfMobile"}
-        assert await engine.silenced() == kpis | sink
+        assert await engine.silenced() == {"Bad", "BadOfMobile", "WorstOfMobile", "SinkLagging"}
         await shell(engine.url, outage)
         everything = {a["labels"]["alertname"] for a in await engine.alerts()}
         assert await engine.silenced() == everything - {"Watchdog"}

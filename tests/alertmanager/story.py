@@ -1,13 +1,13 @@
-"""One run of the real Alertmanager in which everything happens; tests read what came of it."""
+"""Runs of the real Alertmanager in which everything happens; tests read what came of them."""
 
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.alertmanager.engine import ZONE, Alertmanager, Labels, alertmanager, faster
+from tests.alertmanager.engine import FASTEST, ZONE, Alertmanager, Labels, alertmanager, faster
 from tests.alertmanager.sinks import Delivery, Mail, sinks
 
 ANNOTATIONS = {
@@ -22,11 +22,6 @@ def alert(name: str, severity: str, kpi: str = "", **more: str) -> Labels:
     """Return the labels of an alert of the upload domain, of a KPI as a whole or of no KPI."""
     about = {"kpi": kpi, "segment": "all", "member": "all", "window": "15m"} if kpi else {}
     return {"alertname": name, "severity": severity, "domain": "upload", **about, **more}
-
-
-def escalated(name: str, severity: str, kpi: str, **more: str) -> Labels:
-    """Return the labels of the alert of `severity` that the ignored alert `name` became."""
-    return alert(f"{name}Escalated", severity, kpi, escalated_from=name, **more)
 
 
 TABLET = {"segment": "device", "member": "tablet"}
@@ -65,17 +60,32 @@ INHIBITION: list[tuple[Labels, set[str]]] = [
     (alert("BadAsAWhole", "high", "parts"), set()),
     (alert("WorstOfNoKpi", "critical"), set()),
     (alert("BadOfNoKpi", "high"), set()),
-    (alert("Tired", "medium", "long"), {"TiredEscalated"}),
-    (escalated("Tired", "high", "long"), set()),
-    (alert("TiredOfTablet", "medium", "long", **TABLET), set()),
-    (alert("Weary", "high", "longer"), {"WearyEscalated"}),
-    (escalated("Weary", "critical", "longer"), set()),
-    (alert("NotEscalated", "high", "plain"), set()),
+    (alert("BadToo", "high", "plain"), set()),
     (alert("NextToIt", "medium", "plain"), set()),
     (EXPORTER_DOWN, set()),
     (alert("StorageCheckMissing", "medium"), {"ExporterDown"}),
     (alert("NoBeacons", "high"), {"ExporterDown"}),
     (alert("ThresholdMissing", "high"), set()),
+]
+
+
+# What patience is tried on.
+IGNORED = alert("Ignored", "high", "ignored_kpi")
+TAKEN = alert("Taken", "high", "taken_kpi")
+SNOOZED = alert("Snoozed", "high", "snoozed_kpi")
+HEALED = alert("Healed", "high", "healed_kpi")
+FLAPPING = alert("Flapping", "high", "flapping_kpi")
+OLD, AGED = (alert(name, "high", name) for name in ("Old", "Aged"))
+COVERED = alert("Covered", "high", "covered_kpi")
+COVER = alert("Cover", "critical", "covered_kpi")
+UNCOVERED = alert("Uncovered", "high", "uncovered_kpi")
+UNCOVER = alert("Uncover", "critical", "uncovered_kpi")
+LINGERING = alert("Lingering", "medium", "lingering_kpi")
+TAKEN_LATE = alert("TakenLate", "medium", "late_kpi")
+NEVER = [alert(f"Never{s}", s, f"{s}_kpi") for s in ("critical", "low", "info", "hihg")]
+OF_NO_KPI = [
+    {**alert("SinkLagging", "high"), "domain": "exporter", "instance": instance}
+    for instance in ("a:9464", "b:9464")
 ]
 
 
@@ -88,12 +98,13 @@ class Story:
     heard: list[Delivery]
     inhibited: dict[str, set[str]]
 
-    def webhooks(self, name: str, status: str = "firing") -> list[Delivery]:
+    def webhooks(self, name: str, status: str = "firing", receiver: str = "") -> list[Delivery]:
         """Return the webhook's notifications in which the alert `name` has `status`."""
         return [
             d
             for d in self.heard
             if d.channel in {"webhook", "heartbeat"}
+            and receiver in {"", d.body["receiver"]}
             and any(
                 a["labels"]["alertname"] == name and a["status"] == status for a in d.body["alerts"]
             )
@@ -162,6 +173,48 @@ async def monday_story(folder: Path) -> Story:
         return Story(began, began, heard.deliveries, {})
 
 
-async def both_stories(main: Path, monday: Path) -> tuple[Story, Story]:
+async def patience_story(folder: Path) -> Story:
+    """Let alerts be ignored, silenced, healed and inhibited for 6 h of the tree; 18 s."""
+    async with (
+        sinks() as heard,
+        alertmanager(faster(heard, folder, "daily-summary", FASTEST), folder) as engine,
+    ):
+        began = time.time()
+        now = datetime.fromtimestamp(began, UTC)
+
+        async def at(seconds: float) -> None:
+            await asyncio.sleep(began + seconds - time.time())
+
+        await engine.post(COVER, UNCOVER)
+        await engine.post(
+            *(IGNORED, TAKEN, SNOOZED, HEALED, FLAPPING, COVERED, UNCOVERED, LINGERING, TAKEN_LATE),
+            *(*NEVER, OF_NO_KPI[0]),
+            since=now,
+        )
+        await engine.post(OLD, since=now - timedelta(hours=2))
+        await engine.post(AGED, since=now - timedelta(seconds=2))
+        await at(1)
+        await engine.post(OF_NO_KPI[1])
+        await engine.post(FLAPPING, ended=True)
+        await engine.silence(TAKEN, "1h")
+        await engine.silence(SNOOZED, "5s")
+        await at(2)
+        await engine.post(HEALED, ended=True)
+        await engine.post(FLAPPING, since=datetime.now(UTC))
+        # Prometheus says it again every minute, which is when Alertmanager looks how old it is.
+        await engine.post(AGED, since=now - timedelta(seconds=2))
+        await at(8)
+        healed = time.time()
+        await engine.post(IGNORED, UNCOVER, ended=True)
+        await at(13)
+        await engine.silence(TAKEN_LATE, "1h")
+        await at(16.5)
+        await engine.silence(LINGERING, "1h")
+        await engine.post(LINGERING, ended=True)
+        await at(18)
+        return Story(began, healed, heard.deliveries, {})
+
+
+async def all_stories(main: Path, monday: Path, patience: Path) -> tuple[Story, Story, Story]:
     """Run them side by side, each in its folder."""
-    return await asyncio.gather(main_story(main), monday_story(monday))
+    return await asyncio.gather(main_story(main), monday_story(monday), patience_story(patience))
