@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -79,30 +79,39 @@ class Store:
     def changed(self) -> dict[str, bytes]:
         """The metrics that changed since the last call, encoded for the checkpoint."""
         changed = self._changed | self._always
-        encoded = {metric.name: _encode(self._tables[metric].cells) for metric in changed}
+        encoded = {metric.name: _encode(self._tables[metric]) for metric in changed}
         self._changed.clear()
         return encoded
 
     def restore(self, saved: Mapping[str, bytes]) -> list[str]:
-        """Take over saved numbers; returns the metrics and label sets that no longer exist."""
-        by_name = {metric.name: table.cells for metric, table in self._tables.items()}
+        """Take over saved numbers; returns the metrics and label sets that no longer exist.
+
+        A histogram with other limits is another metric: its numbers would mean something else.
+        """
+        tables = {metric.name: table for metric, table in self._tables.items()}
         gone: list[str] = []
         for name, body in saved.items():
-            cells = by_name.get(name)
-            if cells is None:
+            bounds, items = _decode(body)
+            table = tables.get(name)
+            if table is None or table.bounds != bounds:
                 gone.append(name)
                 continue
-            for labels, cell in _decode(body):
-                if len(cells.get(labels, ())) == len(cell):
-                    cells[labels][:] = cell
+            for labels, cell in items:
+                if labels in table.cells:
+                    table.cells[labels][:] = cell
                 else:
                     gone.append(f"{name}{list(labels)}")
         return gone
 
 
-def _encode(cells: Cells) -> bytes:
-    return msgspec.msgpack.encode([item for item in cells.items() if any(item[1])])
+def _encode(table: _Table) -> bytes:
+    cells = [item for item in table.cells.items() if any(item[1])]
+    return msgspec.msgpack.encode((table.bounds, cells))
 
 
-def _decode(body: bytes) -> Any:
-    return msgspec.msgpack.decode(body, type=list[tuple[tuple[str, ...], list[float]]])
+_Saved = tuple[tuple[float, ...] | None, list[tuple[tuple[str, ...], list[float]]]]
+
+
+def _decode(body: bytes) -> _Saved:
+    saved: _Saved = msgspec.msgpack.decode(body, type=_Saved)
+    return saved

@@ -103,7 +103,7 @@ class Piped:
 
     def series(self, prefix: str = "") -> Series:
         """Every series that is not 0, of the families whose names begin with `prefix`."""
-        families = self._exposition.families()
+        families = (each for each in self._exposition.families() if "process_" not in each.name)
         return nonzero(s for each in families for s in each.samples if s.name.startswith(prefix))
 
     def total(self, family: str, **labels: str) -> float:
