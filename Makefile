@@ -62,8 +62,9 @@ bench: .venv/dev ## measure; docs/benchmarks.md says how to read it
 
 # -- Generating ------------------------------------------------------------------------------------
 
-golden: .venv/dev ## write again what is generated: docs/metrics.md, the dashboards, alertmanager/local.yml
-	python -m exporter metrics >.venv/metrics.md && mv .venv/metrics.md docs/metrics.md
+golden: .venv/dev ## write again what is generated: tables in docs, dashboards, alertmanager/local.yml
+	python -m exporter metrics >.venv/golden && mv .venv/golden docs/metrics.md
+	python -m exporter settings >.venv/golden && mv .venv/golden docs/settings.md
 	python -m grafana.build
 	python alertmanager/derive.py
 

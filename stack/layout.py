@@ -146,7 +146,7 @@ class Layout:
         settings = self._exporter
         environment = {}
         if "directory" not in settings.journal.model_fields_set:
-            environment["EXPORTER_JOURNAL__DIRECTORY"] = str(self.directory / "exporter")
+            environment["EXPORTER_JOURNAL__DIRECTORY"] = str(self.directory / "state")
         if self._with_demo and "silence_seconds" not in settings.sessions.model_fields_set:
             environment["EXPORTER_SESSIONS__SILENCE_SECONDS"] = DEMO_SILENCE
         receiver, operations = settings.receiver, settings.operations
