@@ -2,8 +2,9 @@
 
 ``told`` what servers and pages say about one upload · ``reported`` what pages say without naming
 one · ``trackers`` the bodies in which browser trackers say it · ``lifecycle`` how an upload ends ·
-``concluded`` what follows from that · ``measured`` the numbers of one upload · ``service`` the
-API and the storage · ``classes`` the closed sets · ``metrics`` the numbers that come out.
+``state`` what is remembered until then · ``concluded`` what follows from it · ``measured`` the
+numbers of one upload · ``service`` the API and the storage · ``classes`` the closed sets ·
+``metrics`` the numbers that come out.
 """
 
 from exporter.event import Domain
