@@ -6,25 +6,19 @@ Pure: the same random numbers and the same moment give the same bytes.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, Final, NamedTuple
 
 from demo.hours import GOOD, Weather
+from demo.plan import ABANDONED, COMPLETED, FAILED, Chunk, plan
 from demo.truth import Truth
-from demo.world import MB, TROUBLES, Person, Trouble, pick, somebody, spread
+from demo.world import MB, Trouble, somebody, spread
 
 EVENTS: Final = "/v1/events"
 ANALYTICS: Final = "/api/analytics"
-LARGEST_CHUNK: Final = 5 * MB
-LONGEST_CHUNK_SECONDS: Final = 8.0
 NO_CHUNK_ENDED: Final = 1.7976931348623157e308
 """What the tracker says as its fastest chunk where there was none (``Number.MAX_VALUE``)."""
-
-COMPLETED: Final = "completed"
-FAILED: Final = "failed"
-ABANDONED: Final = "abandoned"
 
 
 class Message(NamedTuple):
@@ -49,69 +43,6 @@ class Clocks(NamedTuple):
     jump: float = 0.0
 
 
-class Chunk(NamedTuple):
-    """A part of the file: when it was there, and whether its first attempt failed."""
-
-    at: float
-    first_try: bool
-
-
-class Plan(NamedTuple):
-    """What will become of an upload, decided before anything is sent."""
-
-    outcome: str
-    duration: float
-    """Seconds from the start to its end, or to its last sign."""
-    chunk_count: int
-    chunks: tuple[Chunk, ...]
-    """Those that arrive, the first one at the time to the first byte."""
-    trouble: Trouble | None
-    tries_again: bool
-    """Whether a failing upload tries its last chunk twice."""
-    rating: int | None
-
-    @property
-    def tried(self) -> bool:
-        """Whether it went on after a failed step."""
-        return self.tries_again or not all(chunk.first_try for chunk in self.chunks)
-
-
-def plan(rng: Random, person: Person, weather: Weather) -> Plan:
-    """Decide the fate of an upload."""
-    draw = rng.random()
-    outcome = COMPLETED
-    if draw < weather.failing:
-        outcome = FAILED
-    elif draw < weather.failing + weather.abandoning:
-        outcome = ABANDONED
-    whole = person.ttfb + person.size / person.bytes_per_second
-    count = max(math.ceil(person.size / LARGEST_CHUNK), math.ceil(whole / LONGEST_CHUNK_SECONDS))
-    arrived = count if outcome == COMPLETED else int(count * rng.uniform(0.1, 0.99))
-    step = (whole - person.ttfb) / count
-    chunks = tuple(
-        Chunk(person.ttfb + place * step, rng.random() >= weather.retrying)
-        for place in range(arrived)
-    )
-    failing = outcome == FAILED
-    troubled = failing or not all(chunk.first_try for chunk in chunks)
-    return Plan(
-        outcome=outcome,
-        duration=whole if outcome == COMPLETED else person.ttfb + arrived * step,
-        chunk_count=count,
-        chunks=chunks,
-        trouble=TROUBLES[pick(rng, weather.troubles)] if troubled else None,
-        tries_again=failing and rng.random() < 0.6,
-        rating=_rating(rng, outcome, weather),
-    )
-
-
-def _rating(rng: Random, outcome: str, weather: Weather) -> int | None:
-    if outcome == ABANDONED or rng.random() >= 0.3:
-        return None
-    shares = weather.ratings if outcome == COMPLETED else (0.5, 0.3, 0.1, 0.05, 0.05)
-    return rng.choices((1, 2, 3, 4, 5), shares)[0]
-
-
 class Life:
     """One upload, from somebody's decision to their opinion of it."""
 
@@ -131,6 +62,8 @@ class Life:
         self._person = person
         self._plan = plan(rng, person, weather)
         self._events = 0
+        self._reported: tuple[float, float] | None = None
+        """Duration and time to the first byte by a report that names the upload, which win."""
         self._followed = rng.random() < 0.92
 
     def messages(self) -> list[Message]:
@@ -354,7 +287,7 @@ class Life:
         plan = self._plan
         yield self._interaction("start", 0.0, {})
         if plan.tried:
-            yield self._interaction("error", person_sees(plan), self._error())
+            yield self._interaction("error", plan.error_shown, self._error())
         for place, chunk in enumerate(plan.chunks):
             share = (place + 1) / plan.chunk_count
             yield self._interaction("progress", chunk.at, {"progress": round(share * 100)})
@@ -517,9 +450,6 @@ class Life:
             network=person.network,
         )
 
-    _reported: tuple[float, float] | None = None
-    """Duration and time to the first byte by a report that names the upload, which win."""
-
     def _tell_end(self) -> None:
         """The one end of a followed upload and what was measured by then."""
         person, plan, truth = self._person, self._plan, self.truth
@@ -589,11 +519,6 @@ class Life:
                     network=network,
                     first_try="yes" if first_try else "no",
                 )
-
-
-def person_sees(plan: Plan) -> float:
-    """When the page shows the first error of an upload that goes on."""
-    return next((chunk.at for chunk in plan.chunks if not chunk.first_try), plan.duration) - 0.01
 
 
 def operated(truth: Truth, operation: str, *, ok: bool, seconds: float) -> dict[str, Any]:
