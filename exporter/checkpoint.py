@@ -75,6 +75,8 @@ PARCEL_POINTS: Final = 5000
 """Points in one row of the outbox, and in one delivery, at the most."""
 
 MOST_DEAD_LETTERS: Final = 10_000
+MOST_SET_ASIDE: Final = 10_000
+"""Lines that the sink refused; of more, the latest are kept."""
 
 _SCHEMA_1: Final = (
     "CREATE TABLE mark (position INTEGER, now REAL, stamps INTEGER, generation INTEGER, "
@@ -231,6 +233,10 @@ class StateFile:
             self._db.executemany(
                 "INSERT INTO set_aside (at, reason, line) VALUES (?, ?, ?)",
                 [(now, reason, line) for line, reason in refused],
+            )
+            self._db.execute(
+                "DELETE FROM set_aside WHERE number <= (SELECT max(number) FROM set_aside) - ?",
+                (MOST_SET_ASIDE,),
             )
 
         _transaction(self._db, done)

@@ -197,7 +197,7 @@ class Saved:
         self.counters |= pipeline.store.changed()
         for name, subject, body in pipeline.sessions.changed():
             if body is None:
-                del self.sessions[name, subject]
+                self.sessions.pop((name, subject), None)
             else:
                 self.sessions[name, subject] = body
         self.ids += pipeline.dedup.fresh().items()
