@@ -16,14 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from tests.durability import model
-from tests.durability.processes import Exporter, Prometheus, Samples, VictoriaMetrics, until
+from tests.durability.processes import (
+    Exporter,
+    Prometheus,
+    Samples,
+    VictoriaMetrics,
+    accepted,
+    until,
+)
 from tests.durability.traffic import Oracle
 from tests.sinks.server import Sink
 
 CHECKPOINTS = (0.05, 0.3, 1.0)
 """Seconds between checkpoints; another choice after each kill."""
 
-Vm = set[tuple[str, frozenset[tuple[str, str]], int]]
+Sample = tuple[str, frozenset[tuple[str, str]], int]
+"""Of VictoriaMetrics: name, labels, milliseconds."""
 
 
 @dataclass
@@ -118,11 +126,11 @@ class Experiment:
             self._oracle.stopping = True
             await load
             await until(self._all_over, self._silence + 30)
-            await until(self._delivered)
+            await self._exporter.delivered()
             page = await self._exporter.samples()
             await asyncio.sleep(2.5)  # Prometheus sees the end, twice
             run = self._compared(before, page)
-            self._stored(await self._victoria.export())
+            await self._stored()
             await self._seen_by_prometheus(run)
         self._figures.seconds = round(time.monotonic() - began, 1)
         return run
@@ -157,14 +165,6 @@ class Experiment:
     def _still_open(self) -> int:
         return self._oracle.stories.never_ended if self._silence > 600 else 0
 
-    async def _delivered(self) -> bool:
-        waiting = await self._exporter.value("exporter_outbox_points", sink="influx")
-        saved = time.time() - 1.5  # whatever was counted is in the outbox by now
-        job = await self._exporter.value(
-            "exporter_job_last_success_timestamp_seconds", timer="checkpoint"
-        )
-        return waiting == 0 and job > saved
-
     def _compared(self, before: Samples, page: Samples) -> Run:
         oracle, figures = self._oracle, self._figures
         wait = 10.0 if self._silence > 600 else self._silence + 10
@@ -182,10 +182,7 @@ class Experiment:
         figures.answer_p99_ms = round(1000 * seconds[len(seconds) * 99 // 100], 1)
         figures.series_compared = len(model.comparable(page))
         figures.series_that_differ = len(run.differences)
-        accepted = sum(
-            v for (name, _), v in page.items() if name == "exporter_events_accepted_total"
-        )
-        figures.difference_of_events = accepted - figures.acknowledged_events
+        figures.difference_of_events = accepted(page) - figures.acknowledged_events
         figures.uploads_open = int(
             page["exporter_open_sessions", frozenset({("lifecycle", "upload")})]
         )
@@ -201,26 +198,36 @@ class Experiment:
         figures.points_missing = (expected - delivered).total()
         figures.points_too_many = (delivered - expected).total()
 
-    def _stored(self, series: list[dict[str, Any]]) -> None:
+    async def _stored(self) -> None:
         """Compare with VictoriaMetrics, which keeps milliseconds, and 0 for a text."""
-        figures = self._figures
-        stored: Vm = {
-            (
-                each["metric"]["__name__"],
-                frozenset(pair for pair in each["metric"].items() if pair[0] != "__name__"),
-                stamp,
-            )
-            for each in series
-            for stamp in each["timestamps"]
-        }
-        sent: Vm = {
+        sent: set[Sample] = {
             (f"{measurement}_{name}", tags, stamp // 10**6)
             for (measurement, tags, stamp), fields in model.points(self._sink.taken).items()
             for name in fields
         }
-        figures.samples_in_victoria_metrics = sum(len(each["values"]) for each in series)
-        figures.samples_missing = len(sent - stored)
-        figures.samples_too_many = figures.samples_in_victoria_metrics - len(sent & stored)
+        found: list[list[Sample]] = []
+
+        async def complete() -> bool:
+            """New series are found a moment after they were taken, so this asks more than once."""
+            found.append(
+                [
+                    (
+                        each["metric"]["__name__"],
+                        frozenset(pair for pair in each["metric"].items() if pair[0] != "__name__"),
+                        stamp,
+                    )
+                    for each in await self._victoria.export()
+                    for stamp in each["timestamps"]
+                ]
+            )
+            return len(found) == 10 or sent <= set(found[-1])
+
+        await until(complete)
+        stored = found[-1]
+        figures = self._figures
+        figures.samples_in_victoria_metrics = len(stored)
+        figures.samples_missing = len(sent - set(stored))
+        figures.samples_too_many = len(stored) - len(sent & set(stored))
 
     async def _seen_by_prometheus(self, run: Run) -> None:
         """Resets, and the increase from the first scrape to the last against the truth."""

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -181,6 +182,22 @@ class Exporter(Server):
         """One sample of ``/metrics``."""
         return (await self.samples())[name, frozenset(labels.items())]
 
+    async def delivered(self) -> None:
+        """Wait until all that is counted by now was saved by a checkpoint and taken by the sink."""
+        now = time.time()
+        between = float(self.environment.get("EXPORTER_JOURNAL__CHECKPOINT_SECONDS", 1))
+
+        async def nothing_waits() -> bool:
+            saved = await self.value(
+                "exporter_job_last_success_timestamp_seconds", timer="checkpoint"
+            )
+            return (
+                saved > now + between
+                and await self.value("exporter_outbox_points", sink="influx") == 0
+            )
+
+        await until(nothing_waits)
+
     async def health(self, which: str) -> tuple[int, dict[str, Any]]:
         """Status and body of ``/health/live`` or ``/health/ready``."""
         async with (
@@ -197,6 +214,11 @@ def parse(text: str) -> Samples:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def accepted(page: Samples) -> float:
+    """How many events were counted, of all types."""
+    return sum(v for (name, _), v in page.items() if name == "exporter_events_accepted_total")
 
 
 async def until(

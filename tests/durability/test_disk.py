@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.durability.processes import Exporter, Samples, binary, until
+from tests.durability.processes import Exporter, accepted, binary, until
 
 MEGABYTE = 2**20
 SIZE = 8 * MEGABYTE
@@ -97,10 +97,6 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def accepted(page: Samples) -> float:
-    return sum(v for (name, _), v in page.items() if name == "exporter_events_accepted_total")
-
-
 async def refuses_politely(exporter: Exporter, client: Client) -> None:
     """All that can be asked of it is answered, and nothing is taken."""
     for _ in range(20):
@@ -174,7 +170,7 @@ async def test_a_start_on_a_full_disk_comes_up_and_waits_for_room(
         await refuses_politely(exporter, client)
         filler.remove()
         assert await until(client.taken, 10) < RECOVERY
-        await counted_to_the_last(exporter, client)
+        assert accepted(await exporter.samples()) == client.acknowledged
 
 
 async def test_a_first_start_on_a_full_disk_says_so(disk: Path, tmp_path: Path) -> None:
