@@ -27,7 +27,7 @@ from exporter.events.upload.concluded import (
     RecoveredLate,
     Segments,
 )
-from exporter.events.upload.measured import NOT_MEASURED, Measured
+from exporter.events.upload.measured import LONGEST, NOT_MEASURED, Measured
 from exporter.events.upload.reported import PerformanceReported
 from exporter.events.upload.state import Instant, Phase, Upload, between
 
@@ -193,6 +193,8 @@ def _time_preview(state: Upload) -> Iterator[Event]:
     seconds, absurd = state.said_preview, False
     if seconds is None:
         seconds, absurd = between(state.completed, state.shown)
+    elif seconds > LONGEST:
+        seconds, absurd = None, True
     if state.preview_timed or (seconds is None and not absurd):
         return
     state.preview_timed, state.preview = True, seconds
@@ -214,8 +216,7 @@ def _learn_experience(
     if event.outcome is Outcome.COMPLETED:
         # The page's report comes when the page likes; only its arrival says anything here.
         state.completed = _earlier(state.completed, Instant(instant.server))
-    if event.duration is not None:
-        state.page_duration = event.duration
+    yield from _learn_page_duration(state, event)
     if event.rating is not None and state.rating is None:
         state.rating = event.rating
         if state.about is not None:
@@ -224,6 +225,15 @@ def _learn_experience(
     if event.abandon_hint and not state.hinted:
         state.hinted = True
         yield Hinted()
+
+
+def _learn_page_duration(state: Upload, event: told.ExperienceReported) -> Iterator[Event]:
+    """A later report has the times of the earlier one again, absurd ones as well."""
+    if event.duration is not None:
+        state.page_duration = event.duration
+    if event.clamped and not state.page_absurd:
+        state.page_absurd = True
+        yield Clamped()
 
 
 def _learn_performance(state: Upload, event: PerformanceReported) -> None:

@@ -54,6 +54,8 @@ class Upload(State, gc=False, kw_only=True, omit_defaults=True):
     errors: list[ErrorType] = msgspec.field(default_factory=list)
     reported: Measured = NOT_MEASURED
     page_duration: float | None = None
+    page_absurd: bool = False
+    """Whether a duration of the page was counted as absurd."""
     rating: int | None = None
     hinted: bool = False
     shown: Instant | None = None

@@ -156,6 +156,8 @@ class ExperienceReported(
     """Whether anything but the end followed the first error."""
     outcome: Outcome | None = None
     duration: Seconds | None = None
+    clamped: bool = False
+    """Whether the duration was absurd and is not used."""
     rating: Rating | None = None
     abandon_hint: bool = False
 

@@ -188,6 +188,8 @@ def experience(body: ExperienceReport, received: Received, cleaner: Cleaner) -> 
     interactions = body.interactions or ()
     errors = tuple(dict.fromkeys(_error_type(i) for i in interactions if i.type == "error"))
     ended = next((i for i in reversed(interactions) if i.type == "complete"), None)
+    took = _milliseconds(interactions, ended)
+    duration = seconds(took)
     yield ExperienceReported(
         id=received.id,
         client=client,
@@ -195,7 +197,8 @@ def experience(body: ExperienceReport, received: Received, cleaner: Cleaner) -> 
         errors=errors,
         went_on=_went_on(interactions),
         outcome=_outcome(ended),
-        duration=_duration(interactions, ended),
+        duration=duration,
+        clamped=duration is None and took is not None,
         rating=_rating(interactions),
         abandon_hint=bool(body.is_abandonment)
         or any(i.type == "abandonment_detected" for i in interactions),
@@ -231,11 +234,11 @@ def _went_on(interactions: Sequence[Interaction]) -> bool:
     return False
 
 
-def _duration(interactions: Sequence[Interaction], ended: Interaction | None) -> float | None:
+def _milliseconds(interactions: Sequence[Interaction], ended: Interaction | None) -> float | None:
     started = next((i.time for i in interactions if i.type == "start"), None)
     if ended is None or ended.time is None or started is None:
         return None
-    return seconds(ended.time - started)
+    return ended.time - started
 
 
 def _rating(interactions: Sequence[Interaction]) -> int | None:
