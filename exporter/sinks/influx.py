@@ -17,7 +17,11 @@ _NAME_ESCAPES = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\n", 
 # A point is one line, in the outbox as well.
 _TEXT_ESCAPES = str.maketrans({'"': r"\"", "\\": "\\\\", "\n": r"\n", "\r": r"\r"})
 _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
-_OURS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+_ABOUT_THE_LINES = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 LONGEST_REASON = 300
 
 
@@ -87,8 +91,9 @@ class InfluxSink:
 def _error(answer: ApiException) -> SinkAwayError | SinkBusyError | SinkRefusedError:
     said = f"{answer.status}: {str(answer.body or answer.reason)[:LONGEST_REASON]}"
     status = answer.status or 0
-    if status in _OURS:
-        return SinkAwayError(said)
+    if status in _ABOUT_THE_LINES:
+        return SinkRefusedError(said)
     if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SinkBusyError(said)
-    return SinkRefusedError(said)
+    # A wrong token, a wrong bucket, or no InfluxDB at all: that is not the fault of the lines.
+    return SinkAwayError(said)
