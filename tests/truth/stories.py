@@ -7,6 +7,7 @@ told what, never from what anybody made of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.truth.facts import ABANDONED, COMPLETED, FAILED, Facts, Span, Upload, exactly
@@ -42,6 +43,8 @@ class Uploads:
             (40, self._previewed_by_arrival),
             (80, self._late_completion),
             (60, self._late_words),
+            (60, self._nameless),
+            (40, self._end_only),
             (20, self._preview_of_nothing),
         )
         for count, story in kinds:
@@ -244,6 +247,23 @@ class Uploads:
             native(plan.sender, shown),
         ]
         return story
+
+    def _nameless(self) -> Story:
+        """Events without ids, each body sent twice: they are taken again, and mean nothing new."""
+        rng, plan = self._rng, self._plan()
+        events = Server(rng, plan, self._epoch).everything()
+        for event in events:
+            del event["id"]
+        bodies = [(message, replace(message)) for message in self._parted(plan, events)]
+        return _story(plan, [each for both in bodies for each in both], Teller(server=True))
+
+    def _end_only(self) -> Story:
+        """Nothing is told but the end, by nobody known."""
+        plan = self._plan(self._rng.choice((COMPLETED, FAILED)))
+        plan.agent, plan.place, plan.last_tries = NOBODY, NOWHERE, 0
+        message = native(plan.sender, *Server(self._rng, plan, self._epoch).end())
+        errors = frozenset({plan.error_type} if plan.outcome == FAILED else ())
+        return _story(plan, [message], Teller(), {"duration": None, "errors": errors})
 
     def _preview_of_nothing(self) -> Story:
         """A preview alone is no upload."""
