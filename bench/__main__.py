@@ -22,7 +22,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES], help="all, if none is named")
     names = parser.parse_args().suites or list(SUITES)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in names:
         print(f"\n== {name}")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import urllib.request
+from collections.abc import Sequence
 
 import uvloop
 
@@ -36,39 +37,48 @@ async def _scrape(port: int, took: list[float]) -> None:
 
 
 async def _under_load(
-    server: servers.Server, rate: float, seconds: float
+    replicas: Sequence[servers.Server], rate: float, seconds: float
 ) -> tuple[load.Outcome, list[float]]:
     took: list[float] = []
-    scraper = asyncio.get_running_loop().create_task(_scrape(server.operations, took))
-    outcome = await load.drive(server.port, rate=rate, seconds=seconds, connections=256)
-    scraper.cancel()
+    loop = asyncio.get_running_loop()
+    scrapers = [loop.create_task(_scrape(each.operations, took)) for each in replicas]
+    ports = [each.port for each in replicas]
+    outcome = await load.drive(ports, rate=rate, seconds=seconds, connections=256)
+    for scraper in scrapers:
+        scraper.cancel()
     return outcome, took
 
 
+def _counted(replicas: Sequence[servers.Server]) -> int:
+    series = 'exporter_events_accepted_total{type="upload.performance_reported"}'
+    return int(sum(value(_metrics(each.operations), series) for each in replicas))
+
+
 def run(rate: float, seconds: float, rounds: int) -> None:
-    """Print the quantiles of each round, and whether anything was lost."""
+    """Print the quantiles for one process and for two, and whether anything was lost."""
+    with servers.exporter("0,1") as one:
+        print("one process, on any core")
+        _measure((one,), rate, seconds, rounds)
+    with servers.exporter("0") as one, servers.exporter("1") as other:
+        print("two processes, one for each core")
+        _measure((one, other), rate, seconds, rounds)
+
+
+def _measure(replicas: Sequence[servers.Server], rate: float, seconds: float, rounds: int) -> None:
     accepted = 0
-    with servers.exporter(0) as server:
-        uvloop.run(_under_load(server, rate / 4, 2))
-        before = value(
-            _metrics(server.operations),
-            'exporter_events_accepted_total{type="upload.performance_reported"}',
+    uvloop.run(_under_load(replicas, rate / 4, 2))
+    before = _counted(replicas)
+    print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms  slowest scrape ms")
+    for number in range(rounds):
+        outcome, took = uvloop.run(_under_load(replicas, rate, seconds))
+        accepted += outcome.accepted
+        print(
+            f"{number:5}  {outcome.sent / seconds:6.0f}  {outcome.at(0.5) * 1e3:6.2f}"
+            f"  {outcome.at(0.99) * 1e3:6.2f}  {outcome.latencies[-1] * 1e3:6.1f}"
+            f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
         )
-        print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms  slowest scrape ms")
-        for number in range(rounds):
-            outcome, took = uvloop.run(_under_load(server, rate, seconds))
-            accepted += outcome.accepted
-            print(
-                f"{number:5}  {outcome.sent / seconds:6.0f}  {outcome.at(0.5) * 1e3:6.2f}"
-                f"  {outcome.at(0.99) * 1e3:6.2f}  {outcome.latencies[-1] * 1e3:6.1f}"
-                f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
-            )
-        counted = value(
-            _metrics(server.operations),
-            'exporter_events_accepted_total{type="upload.performance_reported"}',
-        )
-    lost = accepted - int(counted - before)
-    print(f"acknowledged {accepted}, counted {counted - before:.0f}: lost {lost}")
+    counted = _counted(replicas) - before
+    print(f"acknowledged {accepted}, counted {counted}: lost {max(0, accepted - counted)}")
 
 
 async def _seen(server: servers.Server, probes: int) -> list[float]:
@@ -93,7 +103,7 @@ async def _seen(server: servers.Server, probes: int) -> list[float]:
 async def _freshness(server: servers.Server, rate: float, probes: int) -> list[float]:
     seconds = probes * 0.3
     loading = asyncio.get_running_loop().create_task(
-        load.drive(server.port, rate=rate, seconds=seconds, connections=64)
+        load.drive([server.port], rate=rate, seconds=seconds, connections=64)
     )
     waits = await _seen(server, probes)
     loading.cancel()
@@ -102,7 +112,7 @@ async def _freshness(server: servers.Server, rate: float, probes: int) -> list[f
 
 def freshness(rate: float, probes: int) -> None:
     """Print how long a beacon takes to be seen on /metrics, under load."""
-    with servers.exporter(0) as server:
+    with servers.exporter("0,1") as server:
         waits = uvloop.run(_freshness(server, rate, probes))
     print(
         f"beacon to /metrics at {rate:.0f}/s: p50 {waits[len(waits) // 2] * 1e3:.0f} ms, "

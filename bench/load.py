@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 HEAD = (
@@ -79,13 +80,14 @@ class _Client(asyncio.Protocol):
                 self.refused += not head.startswith(b"202")
 
 
-async def drive(port: int, *, rate: float, seconds: float, connections: int) -> Outcome:
-    """Send ``rate`` beacons a second for ``seconds``, and wait for the answers."""
+async def drive(ports: Sequence[int], *, rate: float, seconds: float, connections: int) -> Outcome:
+    """Send ``rate`` beacons a second to the ports in turn, and wait for the answers."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     clients = [
         (await loop.create_connection(lambda: _Client(latencies), "127.0.0.1", port))[1]
-        for _ in range(connections)
+        for _ in range(connections // len(ports))
+        for port in ports
     ]
     turns = itertools.cycle(clients)
     began = time.perf_counter()
@@ -97,7 +99,7 @@ async def drive(port: int, *, rate: float, seconds: float, connections: int) -> 
             next(turns).send(due)
             sent += 1
         await asyncio.sleep(STEP)
-    for _ in range(1000):
+    for _ in range(6000):
         if not any(client.waiting for client in clients):
             break
         await asyncio.sleep(0.01)

@@ -49,15 +49,17 @@ def tool(name: str, package: str) -> str:
 
 
 @contextmanager
-def bare(core: int) -> Iterator[Server]:
+def bare(cores: str) -> Iterator[Server]:
     """The handler that does nothing."""
     port = free_port()
-    with _running("bare aiohttp", [sys.executable, "-m", "bench.bare", str(port)], core, {}) as run:
+    with _running(
+        "bare aiohttp", [sys.executable, "-m", "bench.bare", str(port)], cores, {}
+    ) as run:
         yield _ready(Server("bare aiohttp", port, 0, run))
 
 
 @contextmanager
-def exporter(core: int) -> Iterator[Server]:
+def exporter(cores: str) -> Iterator[Server]:
     """The product with every protection on, and its state on the disk of the checkout."""
     port, operations = free_port(), free_port()
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as directory:
@@ -68,16 +70,16 @@ def exporter(core: int) -> Iterator[Server]:
             "EXPORTER_LOG_LEVEL": "WARNING",
         }
         command = [sys.executable, "-m", "exporter", "serve"]
-        with _running("exporter", command, core, environment) as run:
+        with _running("exporter", command, cores, environment) as run:
             yield _ready(Server("exporter", port, operations, run))
 
 
 @contextmanager
 def _running(
-    name: str, command: list[str], core: int, environment: dict[str, str]
+    name: str, command: list[str], cores: str, environment: dict[str, str]
 ) -> Iterator[psutil.Process]:
     child = subprocess.Popen(  # noqa: S603 - our own servers
-        [tool("taskset", "util-linux"), "-c", str(core), *command],
+        [tool("taskset", "util-linux"), "-c", cores, *command],
         env={**os.environ, **environment},
     )
     try:

@@ -46,7 +46,7 @@ def drive(server: servers.Server, seconds: float, core: int) -> Round:
 def run(rounds: int, seconds: float) -> None:
     """Print a line for each round and the ratio with its spread."""
     ratios, cpus = [], []
-    with servers.bare(0) as bare, servers.exporter(0) as exporter:
+    with servers.bare("0") as bare, servers.exporter("0") as exporter:
         for server in (bare, exporter):
             drive(server, 2, 1)
         print("round  bare/s  durable/s  ratio  CPU µs bare  CPU µs durable  errors")
