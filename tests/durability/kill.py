@@ -30,6 +30,9 @@ from tests.sinks.server import Sink
 CHECKPOINTS = (0.05, 0.3, 1.0)
 """Seconds between checkpoints; another choice after each kill."""
 
+LONG_SILENCE = 600
+"""Nobody waits for the end of a longer one; those uploads go on."""
+
 Sample = tuple[str, frozenset[tuple[str, str]], int]
 """Of VictoriaMetrics: name, labels, milliseconds."""
 
@@ -125,7 +128,7 @@ class Experiment:
             await asyncio.sleep(self._random.uniform(0.5, longest))
             self._oracle.stopping = True
             await load
-            await until(self._all_over, self._silence + 30)
+            await self._quiet()
             await self._exporter.delivered()
             page = await self._exporter.samples()
             await asyncio.sleep(2.5)  # Prometheus sees the end, twice
@@ -155,19 +158,27 @@ class Experiment:
             await self._exporter.begin()
         await self._exporter.ready()
 
-    async def _all_over(self) -> bool:
-        """Whether no upload goes on but those that only a longer silence would end."""
-        return await self._open() == self._still_open()
+    async def _quiet(self) -> None:
+        """Wait until no upload goes on but those that only a longer silence would end.
+
+        Where that does not come, something was lost, and the figures say what.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 15 + (self._silence if self._silence <= LONG_SILENCE else 0)
+        while True:
+            if await self._open() == self._still_open() or loop.time() > end:
+                return
+            await asyncio.sleep(0.1)
 
     async def _open(self) -> int:
         return int(await self._exporter.value("exporter_open_sessions", lifecycle="upload"))
 
     def _still_open(self) -> int:
-        return self._oracle.stories.never_ended if self._silence > 600 else 0
+        return self._oracle.stories.never_ended if self._silence > LONG_SILENCE else 0
 
     def _compared(self, before: Samples, page: Samples) -> Run:
         oracle, figures = self._oracle, self._figures
-        wait = 10.0 if self._silence > 600 else self._silence + 10
+        wait = 10.0 if self._silence > LONG_SILENCE else self._silence + 10
         counted = model.counted(oracle.acknowledged, silence=self._silence, wait=wait)
         expected = model.samples(counted.store)
         run = Run(figures, before, page, expected, oracle.sent_events, oracle.answered_events)
