@@ -53,6 +53,9 @@ LEAST_AIOHTTP = (3, 14, 4)
 DRAIN_SECONDS = 3.0
 """How long a stop waits for clients that are in the middle of something."""
 
+STOP_SECONDS = 1.0
+"""How long it waits for timers that are, such as a delivery to a sink that hangs."""
+
 
 class TooOldError(Exception):
     """A dependency is older than is safe."""
@@ -165,7 +168,7 @@ class Application:
         self._health.stopping = True
         for runner in self._runners:
             await runner.cleanup()
-        self._jobs.stop()
+        await self._jobs.stop(STOP_SECONDS)
         await self.engine.close()
         await self._delivery.close()
         os.close(self._lock)

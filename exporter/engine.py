@@ -17,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
+
 from exporter import telemetry
-from exporter.checkpoint import Backlog, Snapshot, StateFile
+from exporter.checkpoint import Backlog, Snapshot, StateFile, UnreadableStateError
 from exporter.clock import Clock
 from exporter.event import Event, Point
 from exporter.journal import Commit, Journal
@@ -79,10 +81,15 @@ class Engine:
         """Take over the last checkpoint and count what the journal holds behind it."""
         saved = self._state.load()
         pipeline = self.pipeline
-        gone = pipeline.store.restore(saved.counters)
+        try:
+            gone = pipeline.store.restore(saved.counters)
+            pipeline.sessions.restore(saved.sessions)
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise UnreadableStateError(
+                f"the state holds what this release cannot read: {error}"
+            ) from error
         if gone:
             log.warning("saved series that no longer exist were left out", extra={"series": gone})
-        pipeline.sessions.restore(saved.sessions)
         pipeline.dedup.restore(saved.generation, saved.turned, saved.ids)
         pipeline.now, pipeline.stamps = saved.now, saved.stamps
         self.applied = self._saved = saved.position

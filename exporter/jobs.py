@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -33,11 +34,13 @@ class Jobs:
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self.succeeded: dict[JobName, float] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin, on the running loop."""
-        # apscheduler tells of every run at INFO, which is once a second.
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        # apscheduler tells of every run, once a second, and of every turn that a slow run skips;
+        # what matters of that is exporter_job_last_success_timestamp_seconds.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for job in self._jobs:
             self._scheduler.add_job(
                 self._run,
@@ -50,13 +53,21 @@ class Jobs:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Begin nothing more."""
+    async def stop(self, seconds: float) -> None:
+        """Begin nothing more, and give what runs so many seconds to end by itself."""
+        self._scheduler.pause()
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
         self._scheduler.shutdown(wait=False)
 
     async def _run(self, job: Job) -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._running.add(task)
         try:
             await job.work()
+        except asyncio.CancelledError:
+            # Only a stop does this, to what did not end in time; it is no error of the job.
+            log.info("the job %s was stopped", job.name)
         except Exception:
             log.exception("the job %s failed and will run again", job.name)
             self._process.count(telemetry.JOB_ERRORS, ByJob(job.name))
@@ -64,3 +75,5 @@ class Jobs:
                 self._process.count(telemetry.CHECKPOINT_ERRORS, ())
         else:
             self.succeeded[job.name] = self._clock.now()
+        finally:
+            self._running.discard(task)

@@ -70,7 +70,7 @@ async def test_a_job_runs_again_and_again_and_says_when_it_succeeded(process: St
     found = jobs(process, Job(JobName.TICK, EVERY, work))
     found.start()
     await work.until(3)
-    found.stop()
+    await found.stop(SECONDS)
     runs = work.runs
     await asyncio.sleep(3 * EVERY)
 
@@ -87,7 +87,7 @@ async def test_a_job_that_fails_is_counted_and_runs_again_and_stops_no_other(
     found.start()
     await bad.until(3)
     await good.until(3)
-    found.stop()
+    await found.stop(SECONDS)
 
     assert set(found.succeeded) == {JobName.DELIVER}
     assert process.value(telemetry.JOB_ERRORS, ByJob(JobName.CHECKPOINT)) >= 2
@@ -103,6 +103,39 @@ async def test_a_job_that_takes_long_never_runs_twice_at_once(process: Store) ->
     found = jobs(process, Job(JobName.DISK, EVERY, work))
     found.start()
     await work.until(3)
-    found.stop()
+    await found.stop(SECONDS)
 
     assert work.most == 1
+
+
+async def test_a_stop_lets_a_run_end_by_itself(process: Store) -> None:
+    ended = []
+
+    async def slow() -> None:
+        await asyncio.sleep(4 * EVERY)
+        ended.append(True)
+
+    work = Work(slow)
+    found = jobs(process, Job(JobName.CHECKPOINT, EVERY, work))
+    found.start()
+    await work.until(1)
+    await found.stop(SECONDS)
+
+    assert ended == [True]
+    assert work.runs == 1
+
+
+async def test_a_stop_does_not_wait_for_ever_and_is_no_error(
+    process: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = Work(lambda: asyncio.sleep(SECONDS))
+    found = jobs(process, Job(JobName.DELIVER, EVERY, work))
+    found.start()
+    await work.until(1)
+    async with asyncio.timeout(SECONDS / 2):
+        await found.stop(EVERY)
+        while work.running:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(EVERY)
+
+    assert process.value(telemetry.JOB_ERRORS, ByJob(JobName.DELIVER)) == 0
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
