@@ -65,11 +65,8 @@ def numbers(pipeline: Pipeline) -> dict[tuple[str, tuple[str, ...]], list[float]
 
 
 def remembered(pipeline: Pipeline) -> dict[tuple[str, str], bytes | None]:
-    """Every state, encoded, but for when its bell rings: that may be early, never late."""
+    """Every state, encoded."""
     sessions = pipeline.sessions
-    for states in sessions._states:
-        for state in states.values():
-            state.rings = 0.0
     sessions._dirty.update({(0, subject): None for subject in sessions._states[0]})
     return {(name, subject): body for name, subject, body in sessions.changed()}
 

@@ -126,11 +126,11 @@ async def test_a_file_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path: 
             assert path.read_bytes() == before
 
 
-async def test_a_record_that_cannot_be_read_is_refused_with_its_place(tmp_path: Path) -> None:
+async def test_what_cannot_be_read_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     async with Exporter(tmp_path, {"JOURNAL__CHECKPOINT_SECONDS": 60}) as exporter:
         await clicks(exporter, 1)
         await exporter.kill()
-        journal = exporter.directory / "journal.db"
+        journal, state = exporter.directory / "journal.db", exporter.directory / "state.db"
         change(journal, "INSERT INTO batch VALUES (1000000, 1, 9, x'00')")
         sentence = await refused(exporter)
         assert sentence.startswith(f"{journal}, row 1000000: ")
@@ -139,6 +139,11 @@ async def test_a_record_that_cannot_be_read_is_refused_with_its_place(tmp_path: 
         change(journal, "UPDATE batch SET version = 1 WHERE version = 9")
         assert "cannot be decoded" in await refused(exporter)
         change(journal, "DELETE FROM batch WHERE first = 1000000")
+        change(state, "INSERT INTO session VALUES ('upload', 'u', x'00')")
+        assert "the state holds what this release cannot read" in await refused(exporter)
+        change(state, "UPDATE session SET lifecycle = 'gone'")
+        assert "the state holds what this release cannot read" in await refused(exporter)
+        change(state, "DELETE FROM session")
         await exporter.start()
         assert (await exporter.samples())[GENERIC] == 1
 
