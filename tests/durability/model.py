@@ -9,21 +9,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exporter.catalogue import DEFAULT_ROUTES, Catalogue
+from exporter.checkpoint import StateFile
+from exporter.clock import Clock
 from exporter.dedup import Dedup
+from exporter.engine import Engine
 from exporter.event import Patience
 from exporter.events import DOMAINS
 from exporter.events.upload import metrics
 from exporter.formats import formats
 from exporter.formats.format import Sender
+from exporter.journal import Journal
 from exporter.metric import AnyMetric
 from exporter.pipeline import Pipeline
 from exporter.privacy import Privacy
-from exporter.record import Entry
+from exporter.record import Codec, Entry
 from exporter.sessions import Sessions
 from exporter.sinks.influx import line
 from exporter.sinks.prometheus import Exposition
 from exporter.store import Store
-from exporter.telemetry import ACCOUNTING, DUPLICATE, RECEIVED
+from exporter.telemetry import ACCOUNTING, DUPLICATE, PROCESS, RECEIVED
 from tests.durability.processes import Labels, Samples
 from tests.durability.traffic import Post
 
@@ -48,6 +52,24 @@ def pipeline(silence: float = 1800.0, settle: float = 1.0) -> Pipeline:
         dedup=Dedup(1e9),
         sessions=Sessions(lifecycles, patience),
     )
+
+
+def engine(folder: Path, silence: float = 1800.0, settle: float = 1.0) -> Engine:
+    """An engine on a folder, as the exporter has it; nobody appends to it yet."""
+    return Engine(
+        journal=Journal(folder / "journal.db", Codec(TYPES)),
+        state=StateFile(folder / "state.db", most_outbox_bytes=10**9),
+        pipeline=pipeline(silence, settle),
+        process=Store(PROCESS, CATALOGUE.members),
+        clock=Clock(),
+        line=line,
+    )
+
+
+def close(crashed: Engine) -> None:
+    """Let go of the files of an engine, and save nothing."""
+    crashed._state.close()
+    crashed.journal.close()
 
 
 def entries(posts: Iterable[Post], at: float = 1.8e9, apart: float = 1e-6) -> list[Entry]:

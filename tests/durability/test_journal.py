@@ -15,7 +15,6 @@ from exporter.record import VERSION, Codec
 from exporter.telemetry import APPEND_ERRORS
 from tests.durability import model
 from tests.durability.processes import until
-from tests.durability.test_replay import engine
 from tests.durability.traffic import Stories
 
 
@@ -32,7 +31,7 @@ def test_every_type_of_event_is_read_as_it_was_written() -> None:
 async def test_an_event_that_cannot_be_written_fails_for_its_sender_and_stops_nobody(
     tmp_path: Path,
 ) -> None:
-    started = engine(tmp_path)
+    started = model.engine(tmp_path)
     started.recover()
     started.start()
     with pytest.raises(NotWrittenError):

@@ -10,16 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.checkpoint import StateFile
-from exporter.clock import Clock
-from exporter.engine import Engine
 from exporter.events.upload.told import ChunkReceived, Started
-from exporter.journal import Journal
 from exporter.pipeline import Pipeline
-from exporter.record import Codec, Entry
+from exporter.record import Entry
 from exporter.sinks.influx import line
-from exporter.store import Store
-from exporter.telemetry import PROCESS
 from tests.durability import model
 from tests.durability.traffic import Stories
 
@@ -43,19 +37,6 @@ def traffic(seed: int) -> list[Entry]:
     return [*found, *(Entry(at + step * 7) for step in range(12))]
 
 
-def engine(folder: Path) -> Engine:
-    """An engine on a folder, as the exporter makes one."""
-    codec = Codec(model.TYPES)
-    return Engine(
-        journal=Journal(folder / "journal.db", codec),
-        state=StateFile(folder / "state.db", most_outbox_bytes=10**9),
-        pipeline=model.pipeline(SILENCE, SETTLE),
-        process=Store(PROCESS, model.CATALOGUE.members),
-        clock=Clock(),
-        line=line,
-    )
-
-
 def numbers(pipeline: Pipeline) -> dict[tuple[str, tuple[str, ...]], list[float]]:
     return {
         (metric.name, labels): list(cell)
@@ -76,7 +57,7 @@ def test_the_state_after_a_crash_is_the_state_without_it(tmp_path: Path, seed: i
     chance = random.Random(seed)  # noqa: S311 - a seed, not a secret
     entries = traffic(seed)
     whole = model.pipeline(SILENCE, SETTLE)
-    crashed = engine(tmp_path)
+    crashed = model.engine(tmp_path, SILENCE, SETTLE)
     crashed.recover()
     place = 0
     while place < len(entries):
@@ -90,9 +71,8 @@ def test_the_state_after_a_crash_is_the_state_without_it(tmp_path: Path, seed: i
                 crashed.applied = saved
                 crashed._save(*crashed._snapshot())
             assert numbers(crashed.pipeline) == numbers(whole)
-        crashed._state.close()
-        crashed.journal.close()
-        crashed = engine(tmp_path)
+        model.close(crashed)
+        crashed = model.engine(tmp_path, SILENCE, SETTLE)
         crashed.recover()
         for position in range(crashed.applied, until):
             crashed.pipeline.apply(entries[position])
@@ -106,8 +86,7 @@ def test_the_state_after_a_crash_is_the_state_without_it(tmp_path: Path, seed: i
     parcel = crashed._state.next_parcel()
     assert parcel is not None
     assert list(parcel.lines) == [line(point, stamp) for point, stamp in whole.points]
-    crashed._state.close()
-    crashed.journal.close()
+    model.close(crashed)
 
 
 def test_uploads_given_up_in_one_second_are_given_up_in_the_same_order_after_a_crash(
@@ -129,17 +108,15 @@ def test_uploads_given_up_in_one_second_are_given_up_in_the_same_order_after_a_c
     for entry in told:
         live.apply(entry)
     live.apply(end)
-    crashed = engine(tmp_path)
+    crashed = model.engine(tmp_path, SILENCE, SETTLE)
     for position, entry in enumerate(told, start=1):
         crashed.pipeline.apply(entry)
         crashed.applied = position
         crashed._save(*crashed._snapshot())
-    crashed._state.close()
-    crashed.journal.close()
-    crashed = engine(tmp_path)
+    model.close(crashed)
+    crashed = model.engine(tmp_path, SILENCE, SETTLE)
     crashed.recover()
     crashed.pipeline.apply(end)
     assert list(crashed.pipeline.points) == list(live.points)
     assert numbers(crashed.pipeline) == numbers(live)
-    crashed._state.close()
-    crashed.journal.close()
+    model.close(crashed)

@@ -15,8 +15,10 @@ from exporter.event import Event
 from exporter.events.upload.reported import GenericHappened
 from exporter.journal import Journal
 from exporter.record import VERSION, Codec, Entry
-from tests.durability.model import TYPES
-from tests.durability.processes import Exporter, until
+from exporter.telemetry import APPLY_ERRORS
+from tests.durability import model
+from tests.durability.processes import Exporter, accepted, until
+from tests.durability.release import FOLDER, SAVED, restore, traffic
 
 GENERIC = ("video_generic_events_total", frozenset[tuple[str, str]]())
 REFUSED_START = 2
@@ -153,7 +155,7 @@ def test_a_journal_may_hold_records_of_several_releases(tmp_path: Path) -> None:
         """A release before the first wrote one number for each event."""
         return [Entry(float(number), (GenericHappened(kind="old"),)) for number in body]
 
-    codec = Codec(TYPES)
+    codec = Codec(model.TYPES)
     codec.readers[0] = old
     new: list[Entry] = [Entry(7.0, (GenericHappened(kind="new"),))]
     journal = Journal(tmp_path / "journal.db", codec)
@@ -206,3 +208,25 @@ def test_an_upgrade_that_fails_changes_nothing(
     tables = again._db.execute("SELECT name FROM sqlite_schema WHERE name = 'added'").fetchall()
     assert tables == []
     again.close()
+
+
+@pytest.mark.parametrize("release", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
+def test_the_files_of_every_release_are_read(
+    tmp_path: Path, release: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    restore(release, tmp_path)
+    engine = model.engine(tmp_path)
+    engine.recover()
+    assert caplog.messages == []
+    assert engine.process.value(APPLY_ERRORS) == 0
+    entries = traffic()
+    assert engine.replayed == len(entries) - SAVED
+    events = sum(len(entry.events) for entry in entries)
+    assert accepted(model.samples(engine.pipeline.store)) == events
+    ((_, still, remembered),) = engine.pipeline.sessions.counts()
+    assert 0 < still <= remembered
+    assert engine.backlog.points > 0
+    for entry in entries:
+        engine.pipeline.apply(entry)
+    assert accepted(model.samples(engine.pipeline.store)) == events
+    model.close(engine)
