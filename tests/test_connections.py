@@ -21,6 +21,11 @@ BEACON = HEAD + b"Content-Length: 2\r\n\r\n{}"
 
 @pytest.fixture
 async def app(start: Start) -> Running:
+    return await start(receiver={"read_timeout_seconds": PATIENCE, "keepalive_seconds": 60.0})
+
+
+@pytest.fixture
+async def forgetful(start: Start) -> Running:
     return await start(receiver={"read_timeout_seconds": PATIENCE, "keepalive_seconds": KEPT})
 
 
@@ -65,12 +70,50 @@ async def test_a_slow_client_is_not_waited_for(
     assert PATIENCE * 0.9 <= await lasted(app, first, drops) < PATIENCE + SLACK
 
 
-async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(app: Running) -> None:
-    assert KEPT * 0.9 <= await lasted(app, BEACON) < KEPT + SLACK
+async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(forgetful: Running) -> None:
+    assert KEPT * 0.9 <= await lasted(forgetful, BEACON) < KEPT + SLACK
 
 
-async def test_a_second_head_that_stops_is_not_waited_for(app: Running) -> None:
-    assert PATIENCE * 0.9 <= await lasted(app, BEACON + HEAD) < KEPT + SLACK
+async def test_a_second_head_that_stops_is_not_waited_for_longer(forgetful: Running) -> None:
+    assert PATIENCE * 0.9 <= await lasted(forgetful, BEACON + HEAD) < KEPT + SLACK
+
+
+async def test_a_second_head_that_drips_is_not_waited_for(app: Running) -> None:
+    seconds = await lasted(app, BEACON + HEAD + b"X-Slow: ", DROPS)
+
+    assert PATIENCE * 0.9 <= seconds < PATIENCE + SLACK
+
+
+async def test_a_body_that_came_too_slowly_is_counted_as_such(app: Running) -> None:
+    await lasted(app, HEAD + b"Content-Length: 99\r\n\r\n{")
+    series = await app.scrape()
+
+    assert series['exporter_http_responses_total{code="408"}'] == 1
+    assert "exporter_events_received_total{}" not in series, "nothing of it has reached us"
+
+
+def told(answer: bytes) -> tuple[bytes, set[bytes], bytes]:
+    """First line, header names, and body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    line, *headers = head.split(b"\r\n")
+    return line, {header.split(b":")[0].lower() for header in headers}, body
+
+
+async def test_the_answer_that_is_prepared_is_the_answer_that_is_made(app: Running) -> None:
+    prepared = told(await app.raw(BEACON, until=b"]}"))
+    closing = BEACON.replace(b"\r\n\r\n{}", b"\r\nConnection: close\r\n\r\n{ }")
+    made = told(await app.raw(closing.replace(b"Length: 2", b"Length: 3")))
+
+    assert (prepared[0], prepared[2]) == (made[0], made[2])
+    assert made[1] - prepared[1] == {b"connection", b"server"}
+    assert {b"content-type", b"content-length", b"date"} <= prepared[1]
+
+
+async def test_a_client_of_before_keep_alive_gets_an_answer_and_an_end(app: Running) -> None:
+    answer = await app.raw(BEACON.replace(b"HTTP/1.1", b"HTTP/1.0"))
+
+    assert answer.startswith(b"HTTP/1.0 202 ")
+    assert answer.endswith(b"]}")
 
 
 async def test_a_connection_that_goes_on_stays_for_longer_than_any_patience(app: Running) -> None:

@@ -110,9 +110,10 @@ def test_what_was_saved_and_restored_knows_the_same(
     other = Dedup(WINDOW)
     other.restore(one.generation, one.turned, saved)
 
-    for dedup in (one, other):
-        dedup.turn(now + HALF / 2)
     marks = [fingerprint("kind", str(number)) for number in range(6)]
-    assert [one.knows(mark) for mark in marks] == [other.knows(mark) for mark in marks]
+    for later in (0.0, HALF / 2, HALF, WINDOW):
+        for dedup in (one, other):
+            dedup.turn(now + later)
+        assert [one.knows(mark) for mark in marks] == [other.knows(mark) for mark in marks]
+        assert len(one) == len(other)
     assert [one.first(mark) for mark in marks] == [other.first(mark) for mark in marks]
-    assert len(one) == len(other)

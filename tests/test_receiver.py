@@ -3,12 +3,14 @@
 import asyncio
 import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporter.receiver import STATUS
+from exporter.formats.format import RefusedError
+from exporter.receiver import STATUS, inflate
 from exporter.telemetry import Rejection
 from tests.apps import Running, Start
 from tests.beacons import (
@@ -325,6 +327,17 @@ async def test_gzip_is_inflated_with_care(
     answer = await app.post(UPLOAD_PERFORMANCE, body, headers={"Content-Encoding": "gzip"})
 
     assert (answer.status, answer.json.get("error")) == (code, error)
+
+
+def test_a_bomb_is_never_in_memory() -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    with pytest.raises(RefusedError):
+        inflate(bomb, 65_536)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 1_000_000
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "x-gzip", "gzip, gzip", "gzip,br", CANARY])

@@ -195,6 +195,21 @@ def test_a_state_of_a_lifecycle_that_is_gone_is_an_error(stamps: Stamps) -> None
         Sessions([Visits("new")], {}).restore(saved)
 
 
+def test_who_is_due_first_ends_first_after_a_crash_as_well(
+    sessions: Sessions, stamps: Stamps
+) -> None:
+    saved: dict[tuple[str, str], bytes] = {}
+    for door, now in (("a", 0.0), ("b", 1.0), ("a", 2.0)):
+        knock(sessions, door, now, stamps)
+    keep(sessions, saved)
+    assert left(sessions, 10.5, stamps) == []
+    keep(sessions, saved)
+    again = Sessions([Visits()], {"visits": PATIENCE})
+    again.restore([(*key, body) for key, body in saved.items()])
+
+    assert left(again, 50.0, stamps) == left(sessions, 50.0, stamps) == ["b", "a"]
+
+
 class Moves(NamedTuple):
     """When somebody looks, at which door, whether he knocks, and whether that is saved."""
 
