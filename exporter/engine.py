@@ -36,7 +36,7 @@ REPLAY_STRETCH: Final = 50_000
 """Entries that are replayed between two checkpoints, so that memory stays bounded."""
 
 MOST_SAMPLES: Final = 50
-"""Refused beacons of which a sample is kept, between two commits; the others are counted."""
+"""Refused beacons of which a sample is kept, between two ticks; the others are counted."""
 
 
 class NotWrittenError(Exception):
@@ -131,6 +131,7 @@ class Engine:
 
     def tick(self) -> None:
         """Write down that time has passed."""
+        self._turned_away.renew()
         if self.room:
             self._append((), None)
 
@@ -272,6 +273,7 @@ class _TurnedAway:
 
     def __init__(self) -> None:
         self._samples: list[Refusal] = []
+        self._kept = 0
         self._counts: dict[Rejection, int] = {}
         self._limited = 0
         self.refused = 0
@@ -279,13 +281,18 @@ class _TurnedAway:
     @property
     def wants_samples(self) -> bool:
         """Whether there is room for one more sample."""
-        return len(self._samples) < MOST_SAMPLES
+        return self._kept < MOST_SAMPLES
+
+    def renew(self) -> None:
+        """Make room for samples: once a second, so that bad beacons cannot cost all our time."""
+        self._kept = 0
 
     def add(self, refusals: Iterable[Refusal], *, limited: int) -> None:
         self._limited += limited
         for refusal in refusals:
             if refusal.sample and self.wants_samples:
                 self._samples.append(refusal)
+                self._kept += 1
             else:
                 self._counts[refusal.reason] = self._counts.get(refusal.reason, 0) + refusal.count
 

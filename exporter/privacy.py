@@ -27,6 +27,7 @@ from exporter.event import (
 from exporter.metric import Route
 
 LONGEST_USER_AGENT: Final = 512
+LONGEST_ERROR: Final = 512
 REMEMBERED: Final = 8192
 
 _BROWSERS: Final = (
@@ -92,7 +93,7 @@ _QUERY: Final = re.compile(r"\?[^\s\"'<>]{1,2048}")
 _IPV6: Final = re.compile(r"(?<!\w)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 _IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}={0,2}")
-_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^”»]*[”»]")
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^“”«»]*[”»]")
 _DIGITS: Final = re.compile(r"\d+")
 _HEX: Final = re.compile(r"\b[0-9a-f]{6,}\b", re.IGNORECASE)
 
@@ -163,10 +164,13 @@ def _device(user_agent: str, system: System) -> Device:
 
 
 def fingerprint(text: str) -> str:
-    """Sixteen hex digits, equal for texts that differ only in numbers, quotes, names and ids."""
+    """Sixteen hex digits, equal for texts that differ only in numbers, quotes, names and ids.
+
+    Of a long text its beginning counts: what follows is a stack or a body, and costs time.
+    """
     if not text:
         return ""
-    plain = scrub(text, 4096).lower()
+    plain = scrub(text, LONGEST_ERROR).lower()
     for pattern in (_QUOTED, _HEX, _DIGITS):
         plain = pattern.sub("#", plain)
     words = " ".join(plain.split())

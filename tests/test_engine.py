@@ -266,6 +266,9 @@ async def test_of_many_refused_beacons_some_are_kept_and_all_are_counted(files: 
     await engine.checkpoint()
 
     rejected = 'exporter_events_rejected_total{reason="invalid"}'
+    assert not engine.wants_samples, "until time has passed"
+    engine.tick()
+    assert engine.wants_samples
     assert series(engine)[rejected] == MOST_SAMPLES + 30
     assert engine.dead_letters == MOST_SAMPLES
     assert files.start().dead_letters == MOST_SAMPLES

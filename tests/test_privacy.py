@@ -1,5 +1,7 @@
 """What tells two people apart becomes classes, templates and fingerprints, or goes."""
 
+import time
+
 import pytest
 
 from exporter.event import Browser, Client, Device, Region, System
@@ -209,6 +211,20 @@ def test_texts_that_differ_in_what_tells_people_apart_have_one_fingerprint(
     one: str, other: str
 ) -> None:
     assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 4096, ":" * 4096, "“" * 4096, "a@" * 2048, "'\"`" * 1365, "http://" * 600, "<" * 4096],
+    ids=lambda text: text[:6],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """A body of servers may hold hundreds of texts, and the loop waits for each."""
+    began = time.process_time()
+    fingerprint(text)
+    scrub(text, 1024)
+
+    assert time.process_time() - began < 0.1
 
 
 def test_texts_that_say_different_things_have_different_fingerprints() -> None:
