@@ -150,7 +150,7 @@ async def outlast(exporter: Exporter, kind: str, numbers: range) -> None:
 
     await report(exporter, numbers)
     await until(asked_again)
-    assert await waiting(exporter) == len(numbers)
+    await until(lambda: has_waiting(exporter, len(numbers)))
     status, health = await exporter.health("ready")
     assert (status, health["checks"]["influx"]) == (200, kind)
 
