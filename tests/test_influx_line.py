@@ -49,7 +49,7 @@ def by_client(point: Point, stamp: int) -> str:
 
 
 @given(measurements, st.dictionaries(names, names, max_size=4), fields, st.integers(0, 2**62))
-@bounded(max_examples=300)
+@bounded(max_examples=150)
 def test_a_line_is_what_the_client_of_influxdb_writes(
     measurement: str, tags: dict[str, str], found: dict[str, Field], stamp: int
 ) -> None:

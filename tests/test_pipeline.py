@@ -345,7 +345,7 @@ def test_every_upload_that_begins_ends_exactly_once(
 
 
 @given(streams())
-@bounded(max_examples=30)
+@bounded(max_examples=15)
 def test_no_counter_ever_goes_back_and_nothing_received_is_lost(
     stream: list[tuple[float, tuple[Event, ...]]],
 ) -> None:
@@ -362,7 +362,7 @@ def test_no_counter_ever_goes_back_and_nothing_received_is_lost(
 
 
 @given(streams())
-@bounded(max_examples=30)
+@bounded(max_examples=15)
 def test_no_two_points_share_a_timestamp_unless_one_completes_the_other(
     stream: list[tuple[float, tuple[Event, ...]]],
 ) -> None:
@@ -431,7 +431,7 @@ def taken(path: str, body: bytes, kind: str | None) -> Parsed | None:
 
 
 @given(st.data())
-@bounded(max_examples=400)
+@bounded(max_examples=250)
 def test_whatever_stands_in_a_body_is_counted_under_labels_of_the_catalogue_or_refused(
     data: st.DataObject,
 ) -> None:
