@@ -118,14 +118,12 @@ async def has_waiting(exporter: Exporter, points: int) -> bool:
     return await waiting(exporter) == points
 
 
-FAULTS: dict[str, tuple[Fault, str]] = {
-    "500": (always(500, "broken"), "busy"),
-    "503": (always(503), "busy"),
-    "429": (always(429, "slowly"), "busy"),
-    "401": (always(401, "who are you"), "unreachable"),
-    "404": (always(404, "no such bucket"), "unreachable"),
-    "no answer": (hang(60), "unreachable"),
-}
+FAULTS: tuple[tuple[Fault, str], ...] = (
+    (always(500, "broken"), "busy"),
+    (always(429, "slowly"), "busy"),
+    (always(404, "no such bucket"), "unreachable"),
+    (hang(60), "unreachable"),
+)
 
 
 async def test_points_wait_until_the_sink_is_better(exporter: Exporter) -> None:
@@ -133,7 +131,7 @@ async def test_points_wait_until_the_sink_is_better(exporter: Exporter) -> None:
         exporter.configure({"INFLUX__URL": sink.url})
         await exporter.start()
         healthy = sink.fault
-        for place, (fault, kind) in enumerate(FAULTS.values()):
+        for place, (fault, kind) in enumerate(FAULTS):
             sink.fault = fault
             await outlast(exporter, kind, range(10 * place, 10 * place + 10))
             sink.fault = healthy
