@@ -11,7 +11,7 @@ from bench import decoding, latency, throughput
 
 SUITES: dict[str, Callable[[], None]] = {
     "throughput": lambda: throughput.run(rounds=9, seconds=4),
-    "latency": lambda: latency.run(rate=6700, seconds=10, rounds=3),
+    "latency": lambda: latency.run(rate=6700, seconds=10, rounds=7),
     "freshness": lambda: latency.freshness(rate=1000, probes=200),
     "decoding": decoding.run,
 }

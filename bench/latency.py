@@ -55,28 +55,28 @@ def _counted(replicas: Sequence[servers.Server]) -> int:
 
 
 def run(rate: float, seconds: float, rounds: int) -> None:
-    """Print the quantiles for one process and for two, and whether anything was lost."""
-    with servers.exporter("0,1") as one:
-        print("one process, on any core")
-        _measure((one,), rate, seconds, rounds)
+    """Print the quantiles of two processes, and whether anything was lost."""
     with servers.exporter("0") as one, servers.exporter("1") as other:
         print("two processes, one for each core")
         _measure((one, other), rate, seconds, rounds)
 
 
 def _measure(replicas: Sequence[servers.Server], rate: float, seconds: float, rounds: int) -> None:
-    accepted = 0
+    accepted, slow = 0, list[float]()
     uvloop.run(_under_load(replicas, rate / 4, 2))
     before = _counted(replicas)
     print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms  slowest scrape ms")
     for number in range(rounds):
         outcome, took = uvloop.run(_under_load(replicas, rate, seconds))
         accepted += outcome.accepted
+        slow.append(outcome.at(0.99) * 1e3)
         print(
             f"{number:5}  {outcome.sent / seconds:6.0f}  {outcome.at(0.5) * 1e3:6.2f}"
             f"  {outcome.at(0.99) * 1e3:6.2f}  {outcome.latencies[-1] * 1e3:6.1f}"
             f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
         )
+    slow.sort()
+    print(f"p99: median {slow[len(slow) // 2]:.0f} ms (lowest {slow[0]:.0f}, highest {slow[-1]:.0f})")
     counted = _counted(replicas) - before
     print(f"acknowledged {accepted}, counted {counted}: lost {max(0, accepted - counted)}")
 

@@ -25,6 +25,13 @@ SCHEMA: Final = 1
 MOST_ENTRIES: Final = 2000
 """Entries in one commit at the most, so that one commit stays short."""
 
+PACE_SECONDS: Final = 0.005
+"""Between the beginnings of two commits at the least; who comes after a rest never waits.
+
+A commit costs as much CPU as a few beacons. As fast as the disk can, they take a quarter of the
+processor under load, and the answers wait for that longer than for this (docs/benchmarks.md).
+"""
+
 
 class Commit(NamedTuple):
     """What became of a batch: ``error`` is None where it is on disk."""
@@ -117,9 +124,11 @@ class Journal:
         self._db.close()
 
     def _write(self) -> None:
-        more = True
+        more, began = True, 0.0
         while more:
+            time.sleep(max(0.0, began + PACE_SECONDS - time.perf_counter()))
             batch, more = self._gather()
+            began = time.perf_counter()
             if batch:
                 self._committed(self._commit(batch))
             if self._prune_to > self._pruned_to:
