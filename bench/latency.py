@@ -76,7 +76,8 @@ def _measure(replicas: Sequence[servers.Server], rate: float, seconds: float, ro
             f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
         )
     slow.sort()
-    print(f"p99: median {slow[len(slow) // 2]:.0f} ms (lowest {slow[0]:.0f}, highest {slow[-1]:.0f})")
+    median = slow[len(slow) // 2]
+    print(f"p99: median {median:.0f} ms (lowest {slow[0]:.0f}, highest {slow[-1]:.0f})")
     counted = _counted(replicas) - before
     print(f"acknowledged {accepted}, counted {counted}: lost {max(0, accepted - counted)}")
 
