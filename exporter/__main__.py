@@ -18,6 +18,7 @@ from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.check import check
 from exporter.checkpoint import StateInUseError, UnreadableStateError
 from exporter.events import DOMAINS
+from exporter.key import UnusableKeyError
 from exporter.record import UnreadableJournalError
 from exporter.settings import Settings, render
 
@@ -84,6 +85,7 @@ _CANNOT_START: Final = (
     UnknownLifecycleError,
     UnreadableJournalError,
     UnreadableStateError,
+    UnusableKeyError,
 )
 
 

@@ -20,14 +20,14 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from exporter import __version__, checkpoint, telemetry
+from exporter import __version__, checkpoint, key, telemetry
 from exporter.catalogue import Catalogue
 from exporter.clock import Clock
 from exporter.connections import Site
 from exporter.dedup import Dedup
 from exporter.delivery import Delivery
 from exporter.engine import Engine
-from exporter.event import Patience
+from exporter.event import Choices, Patience
 from exporter.events import DOMAINS
 from exporter.formats import formats
 from exporter.formats.native import Native
@@ -76,7 +76,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         _check_aiohttp()
         self._settings = settings
-        catalogue = Catalogue(DOMAINS, settings.privacy.routes)
+        catalogue = Catalogue(DOMAINS, settings.labels.lists)
         catalogue.check(settings.series_budget)
         directory = settings.journal.directory
         self._lock = checkpoint.lock(directory)
@@ -127,13 +127,15 @@ class Application:
         engine.recover()
         engine.start()
         self._delivery = Delivery(engine=engine, state=self.state, sink=_sink(settings))
-        exposition = Exposition((engine.pipeline.store, engine.process), self._gauges())
+        exposition = Exposition(
+            (engine.pipeline.store, engine.process), self._gauges(), engine.clock.now
+        )
         self._health = Health(engine=engine, exposition=exposition, delivery=self._delivery)
         await self._watch_disk()
         operations = await _listen(
             self._health.handle, settings.operations.host, settings.operations.port
         )
-        cleaner = Privacy(settings.privacy.routes)
+        cleaner = Privacy(settings.labels.lists, key.load(settings.journal.directory))
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
         receiver = Receiver(
@@ -248,7 +250,8 @@ def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
     return Pipeline(
         store=Store(catalogue.durable, catalogue.members),
         dedup=Dedup(settings.dedup.window_seconds),
-        sessions=Sessions(lifecycles, patience),
+        sessions=Sessions(lifecycles, patience, Choices(settings.playback.completion_ratio)),
+        trials=settings.labels.experiments,
     )
 
 

@@ -4,24 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from exporter import __version__, telemetry
 from exporter.event import Domain, event_type
-from exporter.metric import AnyMetric, EventType, Histogram, Members, Route
+from exporter.metric import (
+    AnyMetric,
+    Cache,
+    Cdn,
+    Currency,
+    EventType,
+    Histogram,
+    Level,
+    Listed,
+    Members,
+    Page,
+    Provider,
+    Route,
+    Service,
+    Trial,
+)
 from exporter.telemetry import Build, LifecycleName
 
 BUDGET = 3000
 """Most series on ``/metrics`` in the default configuration, for any input (docs/adr/0004)."""
 
-DEFAULT_ROUTES: tuple[str, ...] = (
-    "/api/uploads",
-    "/api/uploads/:id",
-    "/api/uploads/:id/chunks/:index",
-    "/api/uploads/:id/complete",
-    "/api/videos",
-    "/api/videos/:id",
-    "/api/videos/:id/preview",
-)
+Lists = Mapping[type[Listed], tuple[str, ...]]
+"""The lists that the settings close, without ``other``, which every one of them has."""
+
+DEFAULTS: Final[Lists] = {
+    Route: (
+        "/api/uploads",
+        "/api/uploads/:id",
+        "/api/uploads/:id/chunks/:index",
+        "/api/uploads/:id/complete",
+        "/api/videos",
+        "/api/videos/:id",
+        "/api/videos/:id/preview",
+    ),
+    Page: ("/", "/watch/:id", "/courses/:id", "/upload", "/library", "/account"),
+    Service: ("api", "web", "database", "storage", "cache", "queue"),
+    Provider: ("replicate", "mux", "internal"),
+    Currency: ("USD", "EUR", "GBP"),
+    Cache: ("cdn", "api", "session"),
+    Cdn: ("akamai", "cloudflare", "cloudfront", "fastly"),
+    Trial: (),
+}
 
 
 class OverBudgetError(ValueError):
@@ -33,12 +61,12 @@ class Catalogue:
     """The metrics of all domains and our own, with the label members that settings close."""
 
     domains: Sequence[Domain]
-    routes: Sequence[str] = DEFAULT_ROUTES
+    lists: Lists = field(default_factory=lambda: DEFAULTS)
     members: Members = field(init=False)
 
     def __post_init__(self) -> None:
         members: Mapping[type, Sequence[str]] = {
-            Route: (*self.routes, "other"),
+            **{kind: (*names, "other") for kind, names in self.lists.items()},
             EventType: tuple(
                 event_type(event)
                 for domain in self.domains
@@ -112,7 +140,7 @@ def _section(title: str, metrics: Iterable[AnyMetric], members: Members) -> Iter
     yield "| metric | kind | labels | what it says | series |"
     yield "|---|---|---|---|---|"
     for metric in metrics:
-        kind = type(metric).__name__.lower()
+        kind = "gauge" if isinstance(metric, Level) else type(metric).__name__.lower()
         labels = ", ".join(f"`{name}`" for name in metric.label_names) or "–"
         says = metric.help
         if isinstance(metric, Histogram):

@@ -60,7 +60,7 @@ Finding = tuple[bool, str]
 
 
 def _catalogue(settings: Settings) -> Iterable[Finding]:
-    catalogue = Catalogue(DOMAINS, settings.privacy.routes)
+    catalogue = Catalogue(DOMAINS, settings.labels.lists)
     try:
         catalogue.check(settings.series_budget)
     except OverBudgetError as error:

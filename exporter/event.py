@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, NamedTuple, Protocol, Self
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from exporter.metric import AnyMetric, Closed, Observation, Route
+from exporter.metric import AnyMetric, Closed, Listed, Observation, Page, Route
 
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$(?!\n)")]
 """An identifier made by a program: no spaces, no ``@``, so no address of a person fits in.
@@ -31,6 +31,8 @@ Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 Epoch = Annotated[float, Meta(ge=0, le=32_503_680_000)]
 """Seconds since 1970 by the clock of whoever sends it; only ever used for differences."""
 
+
+L = TypeVar("L", bound=Listed)
 
 UNKNOWN_COUNTRY: Final = "ZZ"
 """What ISO 3166-1 reserves for an unknown country."""
@@ -133,8 +135,24 @@ class Cleaner(Protocol):
         """The configured template that a path matches, or ``other``; queries are dropped."""
         ...
 
+    def page(self, url: str) -> Page:
+        """The configured template that the path of a page's URL matches, or ``other``."""
+        ...
+
+    def listed(self, kind: type[L], name: str | None) -> L:
+        """The member of a list of the settings that a name is, in any case, or ``other``."""
+        ...
+
+    def person(self, name: str) -> str:
+        """A keyed hash (16 hex digits) of whatever names a person or a browser of one."""
+        ...
+
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits that are equal for texts that differ only in numbers, names, ids."""
+        ...
+
+    def scrub(self, text: str, longest: int) -> str:
+        """A text without addresses, queries and tokens, cut to ``longest`` characters."""
         ...
 
 
@@ -147,6 +165,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
     id: Name | None = None
     at: Epoch | None = None
+    experiment: Name | None = None
+    variant: Name | None = None
+
+    @property
+    def trial(self) -> str | None:
+        """``experiment/variant`` where the sender says both: which half of an A/B test it is."""
+        if self.experiment is None or self.variant is None:
+            return None
+        return f"{self.experiment}/{self.variant}"
 
     def cleaned(self, cleaner: Cleaner) -> Event:
         """The event as it may be written down: classes instead of what names a person."""
@@ -189,11 +216,13 @@ class State(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """What a lifecycle remembers of one subject; it is written into the checkpoint as it is.
 
     ``due`` is the server time (seconds since 1970) at which silence will mean something;
-    ``rings`` belongs to the sessions: when they will look.
+    ``rings`` and ``trial`` belong to the sessions: when they will look, and the experiment and
+    variant (``experiment/variant``) that its subject is part of.
     """
 
     due: float
     rings: float = 0.0
+    trial: str | None = None
 
 
 class Step(NamedTuple):
@@ -215,12 +244,23 @@ class Patience(NamedTuple):
     remember: float = 86_400.0
 
 
+class Choices(NamedTuple):
+    """What a team may define otherwise; each comes from the settings."""
+
+    completion_ratio: float = 0.90
+    """Share of a video's duration from which a play counts as completed."""
+
+
+AS_SHIPPED: Final = Choices()
+
+
 class Moment(NamedTuple):
     """When a lifecycle is asked: server time, the timestamp of a point concluded now, patience."""
 
     now: float
     stamp: int
     patience: Patience
+    choices: Choices = AS_SHIPPED
 
 
 class Lifecycle(Protocol):

@@ -34,8 +34,56 @@ Members = Mapping[type, Sequence[str]]
 """The members of label types that settings close: ``{Route: ("/api/uploads", "other")}``."""
 
 
-class Route(str):
-    """A route template from the configured list, or ``other``."""
+class Listed(str):
+    """A label value from a list that the settings close, or ``other``."""
+
+    __slots__ = ()
+
+
+class Route(Listed):
+    """The template of an API route."""
+
+    __slots__ = ()
+
+
+class Page(Listed):
+    """The template of a page's path."""
+
+    __slots__ = ()
+
+
+class Service(Listed):
+    """A part of the platform that can be up or down."""
+
+    __slots__ = ()
+
+
+class Provider(Listed):
+    """Who generates videos."""
+
+    __slots__ = ()
+
+
+class Currency(Listed):
+    """An ISO 4217 code; amounts of different ones are never added."""
+
+    __slots__ = ()
+
+
+class Cache(Listed):
+    """A cache of the platform."""
+
+    __slots__ = ()
+
+
+class Cdn(Listed):
+    """A content delivery network (CMCD key ``cdn``)."""
+
+    __slots__ = ()
+
+
+class Trial(Listed):
+    """An experiment and one of its variants, as ``experiment/variant``; a tag, not a label."""
 
     __slots__ = ()
 
@@ -105,6 +153,20 @@ class Gauge(Metric[L]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Level(Metric[L]):
+    """A state that others report: the last report counts, for ``lasts`` seconds of server time.
+
+    Exposed as a gauge; a series that nobody reports any more goes away instead of standing still.
+    """
+
+    lasts: float = 300.0
+
+    def __call__(self, labels: L | tuple[()], value: float) -> Observation:
+        """One observation."""
+        return (self, labels, value, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Histogram(Metric[L]):
     """A distribution. ``buckets`` are upper bounds, ascending, without +Inf.
 
@@ -124,13 +186,15 @@ class Histogram(Metric[L]):
         return self._combinations(members) * (len(self.buckets) + 3)
 
 
-AnyMetric = Counter[Any] | Gauge[Any] | Histogram[Any]
+AnyMetric = Counter[Any] | Gauge[Any] | Histogram[Any] | Level[Any]
 
 
 def declared(module: ModuleType) -> tuple[AnyMetric, ...]:
     """The metrics that a module declares, in order: one cannot be declared and forgotten."""
     return tuple(
-        value for value in vars(module).values() if isinstance(value, Counter | Gauge | Histogram)
+        value
+        for value in vars(module).values()
+        if isinstance(value, Counter | Gauge | Histogram | Level)
     )
 
 

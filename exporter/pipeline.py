@@ -6,7 +6,10 @@ A fold: the same records give the same numbers, live or replayed. Nothing here r
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import Final
+
+import msgspec
 
 from exporter import telemetry
 from exporter.dedup import Dedup, fingerprint
@@ -22,10 +25,18 @@ NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 class Pipeline:
     """The state of everything that is counted, and the one way to change it."""
 
-    def __init__(self, *, store: Store, dedup: Dedup, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dedup: Dedup,
+        sessions: Sessions,
+        trials: Collection[str] = (),
+    ) -> None:
         self.store = store
         self.dedup = dedup
         self.sessions = sessions
+        self._trials = frozenset(trials)
         self.now = 0.0
         self.stamps = 0
         self.points: deque[tuple[Point, int]] = deque()
@@ -43,7 +54,7 @@ class Pipeline:
         self.dedup.turn(self.now)
         if self.sessions.next_due <= self.now:
             for conclusion in self.sessions.silent(self.now, self._stamp):
-                self._effects(conclusion)
+                self._follow(*conclusion)
         for event in entry.events:
             self._event(event)
         if entry.refusals or entry.limited or entry.refused:
@@ -56,15 +67,29 @@ class Pipeline:
             self._duplicate[0] += 1.0
             return
         self._accepted[kind][0] += 1.0
-        self._effects(event)
-        for conclusion in self.sessions.saw(event, self.now, self._stamp):
-            self._effects(conclusion)
+        self._follow(event, event.trial if event.experiment else None)
 
-    def _effects(self, event: Event) -> None:
+    def _follow(self, event: Event, trial: str | None) -> None:
+        """What an event means, and what follows from it: a conclusion is an event like another."""
+        self._effects(event, trial)
+        for conclusion in self.sessions.saw(event, self.now, self._stamp, trial):
+            self._follow(*conclusion)
+
+    def _effects(self, event: Event, trial: str | None) -> None:
         observations = event.observe()
-        self.store.add(filter(self._fresh, observations) if event.facts else observations)
-        for point in event.points():
+        fresh = filter(self._fresh, observations) if event.facts else observations
+        self.store.add(fresh, self.now)
+        for each in event.points():
+            point = each if trial is None else self._tried(each, trial)
             self.points.append((point, self._stamp() if point.stamp is None else point.stamp))
+
+    def _tried(self, point: Point, trial: str) -> Point:
+        """The point with the experiment and variant as tags, if the settings list them."""
+        if trial not in self._trials:
+            return point
+        experiment, _, variant = trial.partition("/")
+        tags = (*point.tags, ("experiment", experiment), ("variant", variant))
+        return msgspec.structs.replace(point, tags=tags)
 
     def _fresh(self, observation: Observation) -> bool:
         fact = observation[3]

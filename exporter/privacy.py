@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -21,14 +21,16 @@ from exporter.event import (
     Browser,
     Client,
     Device,
+    L,
     Region,
     System,
 )
-from exporter.metric import Route
+from exporter.metric import Listed, Page, Route
 
 LONGEST_USER_AGENT: Final = 512
 LONGEST_ERROR: Final = 512
 REMEMBERED: Final = 8192
+TEMPLATES: Final[tuple[type[Listed], ...]] = (Route, Page)
 
 _BROWSERS: Final = (
     ("edge", Browser.EDGE),
@@ -101,9 +103,16 @@ _HEX: Final = re.compile(r"\b[0-9a-f]{6,}\b", re.IGNORECASE)
 class Privacy:
     """The rules of one deployment; see :class:`exporter.event.Cleaner` for the contract."""
 
-    def __init__(self, routes: Sequence[str]) -> None:
-        self._routes = tuple((re.compile(_pattern(route)), Route(route)) for route in routes)
-        self._find = lru_cache(REMEMBERED)(self._find_route)
+    def __init__(self, lists: Mapping[type[Listed], Sequence[str]], key: bytes) -> None:
+        self._templates = {
+            kind: tuple((re.compile(_pattern(path)), path) for path in lists[kind])
+            for kind in TEMPLATES
+        }
+        self._names = {
+            kind: {name.casefold(): name for name in names} for kind, names in lists.items()
+        }
+        self._key = key
+        self._find = lru_cache(REMEMBERED)(self._find_template)
 
     def client(self, user_agent: str | None, country: str | None = None) -> Client:
         """The classes of a user agent and of an ISO 3166-1 country code."""
@@ -118,17 +127,35 @@ class Privacy:
 
     def route(self, path: str) -> Route:
         """The template that matches; one that is given as such is found too."""
-        return self._find(path.partition("?")[0].partition("#")[0])
+        return Route(self._find(Route, path.partition("?")[0].partition("#")[0]))
 
-    def _find_route(self, path: str) -> Route:
-        for pattern, route in self._routes:
+    def page(self, url: str) -> Page:
+        """The template that the path matches; the host does not matter."""
+        _, scheme, rest = url.partition("://")
+        path = f"/{rest.partition('/')[2]}" if scheme else url
+        return Page(self._find(Page, path.partition("?")[0].partition("#")[0]))
+
+    def _find_template(self, kind: type[Listed], path: str) -> str:
+        for pattern, template in self._templates[kind]:
             if pattern.fullmatch(path):
-                return route
-        return Route("other")
+                return template
+        return "other"
+
+    def listed(self, kind: type[L], name: str | None) -> L:
+        """The member of a list."""
+        return kind(self._names[kind].get((name or "").casefold(), "other"))
+
+    def person(self, name: str) -> str:
+        """BLAKE2b with the key of this deployment: without it nobody can try names."""
+        return blake2b(name.encode(errors="replace"), key=self._key, digest_size=8).hexdigest()
 
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits; empty for an empty text."""
         return fingerprint(text)
+
+    def scrub(self, text: str, longest: int) -> str:
+        """See :func:`scrub`."""
+        return scrub(text, longest)
 
 
 def _pattern(route: str) -> str:

@@ -9,14 +9,22 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.event import Event, Lifecycle, Moment, Patience, State
+from exporter.event import AS_SHIPPED, Choices, Event, Lifecycle, Moment, Patience, State
 
 Key = tuple[int, str]
 """Which lifecycle, by its place, and which subject."""
+
+
+class Concluded(NamedTuple):
+    """A conclusion, and the experiment and variant that its subject is part of."""
+
+    event: Event
+    trial: str | None
+
 
 Stamp = Callable[[], int]
 """Gives a timestamp for a point, in nanoseconds, that no other call gives."""
@@ -28,8 +36,14 @@ class Sessions:
     A sign of life only moves ``state.due``; the entry is corrected when it rings.
     """
 
-    def __init__(self, lifecycles: Sequence[Lifecycle], patience: Mapping[str, Patience]) -> None:
+    def __init__(
+        self,
+        lifecycles: Sequence[Lifecycle],
+        patience: Mapping[str, Patience],
+        choices: Choices = AS_SHIPPED,
+    ) -> None:
         self.lifecycles = tuple(lifecycles)
+        self._choices = choices
         self._patience = tuple(patience.get(each.name, Patience()) for each in self.lifecycles)
         self._states: tuple[dict[str, Any], ...] = tuple({} for _ in self.lifecycles)
         self._places: dict[type[Event], list[int]] = {}
@@ -50,22 +64,31 @@ class Sessions:
         for place, lifecycle in enumerate(self.lifecycles):
             yield lifecycle.name, self._open[place], len(self._states[place])
 
-    def saw(self, event: Event, now: float, stamp: Stamp) -> Iterable[Event]:
-        """What ``event`` concludes."""
-        conclusions: tuple[Event, ...] = ()
+    def saw(
+        self, event: Event, now: float, stamp: Stamp, trial: str | None = None
+    ) -> list[Concluded]:
+        """What ``event`` concludes; ``trial`` is that of the event."""
+        concluded: list[Concluded] = []
         for place in self._places.get(type(event), ()):
             lifecycle = self.lifecycles[place]
             subject = lifecycle.subject(event)
             if subject is not None:
                 state = self._states[place].get(subject)
                 was_open = state is not None and lifecycle.is_open(state)
-                moment = Moment(now, stamp(), self._patience[place])
+                moment = Moment(now, stamp(), self._patience[place], self._choices)
                 step = lifecycle.saw(state, event, moment)
+                if step.state is not None:
+                    if trial is not None and (was_open or state is None):
+                        # Not after its end: its point has its tags for good.
+                        step.state.trial = trial
+                    trial_of = step.state.trial
+                else:
+                    trial_of = trial if state is None else state.trial
                 self._keep(place, subject, step.state, was_open=was_open)
-                conclusions += step.conclusions
-        return conclusions
+                concluded += [Concluded(each, trial_of) for each in step.conclusions]
+        return concluded
 
-    def silent(self, now: float, stamp: Stamp) -> Iterator[Event]:
+    def silent(self, now: float, stamp: Stamp) -> Iterator[Concluded]:
         """What silence until ``now`` concludes."""
         while self._due and self._due[0][0] <= now:
             rings, place, subject = heapq.heappop(self._due)
@@ -80,9 +103,10 @@ class Sessions:
                 continue
             lifecycle = self.lifecycles[place]
             was_open = lifecycle.is_open(state)
-            step = lifecycle.silent(state, Moment(now, stamp(), self._patience[place]))
+            moment = Moment(now, stamp(), self._patience[place], self._choices)
+            step, trial = lifecycle.silent(state, moment), state.trial
             self._keep(place, subject, step.state, was_open=was_open)
-            yield from step.conclusions
+            yield from [Concluded(each, trial) for each in step.conclusions]
 
     def _keep(self, place: int, subject: str, state: State | None, *, was_open: bool) -> None:
         states = self._states[place]

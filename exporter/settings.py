@@ -21,7 +21,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from exporter.catalogue import BUDGET, DEFAULT_ROUTES
+from exporter.catalogue import BUDGET, DEFAULTS, Lists
+from exporter.metric import Cache, Cdn, Currency, Page, Provider, Route, Service, Trial
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Listed = NoDecode
@@ -151,14 +152,57 @@ class Dedup(Part):
     )
 
 
-class Privacy(Part):
-    """What may be written down."""
+class Labels(Part):
+    """The label values that a team names; everything else is ``other``."""
 
     routes: Annotated[tuple[str, ...], Listed] = Field(
-        DEFAULT_ROUTES, description="Route templates that may be labels, by commas."
+        DEFAULTS[Route], description="Templates of API routes, by commas."
+    )
+    pages: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Page], description="Templates of the paths of pages, by commas."
+    )
+    services: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Service], description="Parts of the platform that report or are probed, by commas."
+    )
+    providers: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Provider], description="Providers that generate videos, by commas."
+    )
+    currencies: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Currency], description="Currencies (ISO 4217) whose amounts count, by commas."
+    )
+    caches: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Cache], description="Caches, by commas."
+    )
+    cdns: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Cdn], description="Content delivery networks (CMCD key cdn), by commas."
+    )
+    experiments: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="A/B tests as experiment/variant, by commas; tags of points, not labels."
     )
 
-    split = field_validator("routes", mode="before")(_split)
+    split = field_validator("*", mode="before")(_split)
+
+    @property
+    def lists(self) -> Lists:
+        """By the type of the label."""
+        return {
+            Route: self.routes,
+            Page: self.pages,
+            Service: self.services,
+            Provider: self.providers,
+            Currency: self.currencies,
+            Cache: self.caches,
+            Cdn: self.cdns,
+            Trial: self.experiments,
+        }
+
+
+class Playback(Part):
+    """What counts as what."""
+
+    completion_ratio: float = Field(
+        0.90, gt=0, le=1, description="Share of a video from which a play counts as completed."
+    )
 
 
 class _Environment(EnvSettingsSource):
@@ -195,7 +239,8 @@ class Settings(BaseSettings):
     influx: Influx = Influx()
     sessions: Sessions = Sessions()
     dedup: Dedup = Dedup()
-    privacy: Privacy = Privacy()
+    labels: Labels = Labels()
+    playback: Playback = Playback()
     series_budget: int = Field(
         BUDGET, ge=1, description="Most series on /metrics; the start is refused above it."
     )

@@ -7,21 +7,24 @@ set that the catalogue does not allow is an error of the program, never a new se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.metric import AnyMetric, Gauge, Histogram, Members, Observation
+from exporter.metric import AnyMetric, Gauge, Histogram, Level, Members, Observation
 
 Cell = list[float]
-"""A counter is ``[value]``. A histogram is its buckets, not cumulative, +Inf last, then the sum."""
+"""A counter is ``[value]``; a level ``[value, when]``, never reported when that is 0.
+
+A histogram is its buckets, not cumulative, +Inf last, then the sum.
+"""
 
 Cells = dict[tuple[str, ...], Cell]
 
 
 class _Table(NamedTuple):
-    """The cells of one metric; ``bounds`` is None for a counter."""
+    """The cells of one metric; ``bounds`` is None for a counter and empty for a level."""
 
     cells: Cells
     bounds: tuple[float, ...] | None
@@ -36,7 +39,7 @@ class Store:
         self._always: set[AnyMetric] = set()
         for metric in metrics:
             if not isinstance(metric, Gauge):
-                bounds = metric.buckets if isinstance(metric, Histogram) else None
+                bounds = _bounds(metric)
                 width = 1 if bounds is None else len(bounds) + 2
                 cells = {labels: [0.0] * width for labels in metric.label_sets(members)}
                 self._tables[metric] = _Table(cells, bounds)
@@ -46,17 +49,19 @@ class Store:
         """The metrics it counts."""
         return tuple(self._tables)
 
-    def add(self, observations: Iterable[Observation]) -> None:
-        """Count observations; KeyError for labels that are not in the catalogue."""
+    def add(self, observations: Iterable[Observation], now: float = 0.0) -> None:
+        """Count observations, made at ``now``; KeyError for labels not in the catalogue."""
         tables, changed = self._tables, self._changed
         for metric, labels, value, _ in observations:
             cells, bounds = tables[metric]
             cell = cells[labels]
             if bounds is None:
                 cell[0] += value
-            else:
+            elif bounds:
                 cell[bisect_left(bounds, value)] += 1.0
                 cell[-1] += value
+            else:
+                cell[:] = value, now
             changed.add(metric)
 
     def count(self, metric: AnyMetric, labels: tuple[str, ...], value: float = 1.0) -> None:
@@ -71,6 +76,12 @@ class Store:
     def cells(self, metric: AnyMetric) -> Cells:
         """The live cells of a metric."""
         return self._tables[metric].cells
+
+    def current(self, metric: Level[Any], now: float) -> Iterator[tuple[tuple[str, ...], float]]:
+        """The series of a level that were reported lately."""
+        for labels, (value, when) in self._tables[metric].cells.items():
+            if when and now - when <= metric.lasts:
+                yield labels, value
 
     def value(self, metric: AnyMetric, labels: tuple[str, ...] = ()) -> float:
         """The value of a counter."""
@@ -102,6 +113,12 @@ class Store:
                 else:
                     gone.append(f"{name}{list(labels)}")
         return gone
+
+
+def _bounds(metric: AnyMetric) -> tuple[float, ...] | None:
+    if isinstance(metric, Histogram):
+        return metric.buckets
+    return () if isinstance(metric, Level) else None
 
 
 def _encode(table: _Table) -> bytes:

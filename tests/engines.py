@@ -85,5 +85,5 @@ async def tell(engine: Engine, *events: Mapping[str, Any]) -> None:
 
 def series(engine: Engine) -> Series:
     """Every series of the pipeline that is not 0."""
-    families = Exposition((engine.pipeline.store,), {}).families()
+    families = Exposition((engine.pipeline.store,), {}, engine.clock.now).families()
     return nonzero(s for each in families for s in each.samples if "process_" not in each.name)

@@ -21,7 +21,7 @@ from exporter.store import Store
 
 START = 1_700_000_000.0
 CATALOGUE = Catalogue(DOMAINS)
-CLEANER = Privacy(CATALOGUE.routes)
+CLEANER = Privacy(CATALOGUE.lists, bytes(32))
 FORMATS = formats(DOMAINS, CLEANER)
 LIFECYCLES = tuple(lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles)
 TYPES = tuple(event for domain in DOMAINS for event in (*domain.events, *domain.reports))
@@ -74,7 +74,7 @@ class Piped:
         )
         self.now = START
         self.points: list[tuple[Point, int]] = []
-        self._exposition = Exposition((self.pipeline.store,), {})
+        self._exposition = Exposition((self.pipeline.store,), {}, lambda: self.now)
 
     def apply(self, entry: Entry) -> None:
         self.pipeline.apply(entry)

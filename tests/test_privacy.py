@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from exporter.catalogue import DEFAULTS
 from exporter.event import Browser, Client, Device, Region, System
 from exporter.metric import Route
 from exporter.privacy import Privacy, fingerprint, scrub, truncate_address
@@ -178,7 +179,7 @@ def test_a_path_becomes_one_of_the_configured_templates(path: str, route: str) -
 
 
 def test_a_template_with_signs_of_patterns_means_them_as_they_are() -> None:
-    privacy = Privacy(["/a.b/:id", "/(c)"])
+    privacy = Privacy({**DEFAULTS, Route: ("/a.b/:id", "/(c)")}, bytes(32))
 
     assert [privacy.route(path) for path in ("/a.b/1", "/aXb/1", "/(c)")] == [
         "/a.b/:id",
@@ -188,7 +189,7 @@ def test_a_template_with_signs_of_patterns_means_them_as_they_are() -> None:
 
 
 def test_every_route_that_comes_out_is_a_label_of_the_catalogue() -> None:
-    paths = ["/api/uploads/1", "/nothing", *CATALOGUE.routes]
+    paths = ["/api/uploads/1", "/nothing", *CATALOGUE.lists[Route]]
 
     assert {CLEANER.route(path) for path in paths} <= set(CATALOGUE.members[Route])
 

@@ -95,11 +95,11 @@ def sessions() -> Sessions:
 
 
 def knock(sessions: Sessions, door: str | None, now: float, stamps: Stamps) -> list[Event]:
-    return list(sessions.saw(Knocked(door=door), now, stamps))
+    return [each for each, _ in sessions.saw(Knocked(door=door), now, stamps)]
 
 
 def left(sessions: Sessions, now: float, stamps: Stamps) -> list[str]:
-    return [event.door for event in sessions.silent(now, stamps) if isinstance(event, Left)]
+    return [each.door for each, _ in sessions.silent(now, stamps) if isinstance(each, Left)]
 
 
 def counts(sessions: Sessions) -> tuple[int, int]:
@@ -234,7 +234,7 @@ def stories(draw: st.DrawFn) -> list[Moves]:
 
 def move(sessions: Sessions, stamps: Stamps, to: Moves) -> list[Event]:
     """What silence has concluded by then; then the knock, if there is one."""
-    concluded = list(sessions.silent(to.now, stamps))
+    concluded = [each for each, _ in sessions.silent(to.now, stamps)]
     if to.knocks:
         list(sessions.saw(Knocked(door=to.door), to.now, stamps))
     return concluded

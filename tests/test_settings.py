@@ -75,7 +75,7 @@ def test_a_knob_of_a_part_comes_from_the_environment(monkeypatch: pytest.MonkeyP
         EXPORTER_RECEIVER__KEYS="first, second,",
         EXPORTER_RECEIVER__ORIGINS="https://a.example.com",
         EXPORTER_RECEIVER__PROXIES="10.0.0.0/8,2001:db8::/32",
-        EXPORTER_PRIVACY__ROUTES="/a,/b/:id",
+        EXPORTER_LABELS__ROUTES="/a,/b/:id",
         EXPORTER_SERIES_BUDGET="9000",
         EXPORTER_LOG_LEVEL="warning",
     )
@@ -84,7 +84,7 @@ def test_a_knob_of_a_part_comes_from_the_environment(monkeypatch: pytest.MonkeyP
     assert [key.get_secret_value() for key in found.receiver.keys] == ["first", "second"]
     assert found.receiver.origins == ("https://a.example.com",)
     assert found.receiver.proxies == ("10.0.0.0/8", "2001:db8::/32")
-    assert found.privacy.routes == ("/a", "/b/:id")
+    assert found.labels.routes == ("/a", "/b/:id")
     assert found.series_budget == 9000
     assert found.log_level == "WARNING"
 

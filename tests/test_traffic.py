@@ -11,7 +11,7 @@ from demo.life import Clocks, Life, Message, template
 from demo.model import HOSTILE, PEACE, Hostility, Model, Run
 from demo.truth import Truth, quantile, sample
 from demo.world import COUNTRIES, DEVICES, PICTURES, TROUBLES
-from exporter.catalogue import DEFAULT_ROUTES
+from exporter.catalogue import DEFAULTS
 from exporter.event import Event, event_type
 from exporter.events import DOMAINS
 from exporter.events.upload.classes import ErrorType, Resolution
@@ -65,7 +65,7 @@ def test_every_kind_of_beacon_and_event_is_sent() -> None:
 
 
 def test_people_are_in_the_classes_in_which_the_exporter_puts_them() -> None:
-    privacy = Privacy(DEFAULT_ROUTES)
+    privacy = Privacy(DEFAULTS, bytes(32))
     for device in DEVICES:
         found = privacy.client(device.user_agent)
         assert (found.device, found.browser) == (device.device, device.browser), device
@@ -91,7 +91,7 @@ def test_people_are_in_the_classes_in_which_the_exporter_puts_them() -> None:
     ],
 )
 def test_routes_are_the_exporters(path: str) -> None:
-    assert template(path) == Privacy(DEFAULT_ROUTES).route(path) != "other"
+    assert template(path) == Privacy(DEFAULTS, bytes(32)).route(path) != "other"
 
 
 def test_the_first_hour_is_short_and_good_and_every_twelfth_after_it_is_bad() -> None:

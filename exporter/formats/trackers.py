@@ -46,4 +46,7 @@ class Trackers:
             # Two kinds may have the same bytes, and are two beacons all the same.
             beacon_id.update(b"\0" + sender.kind.encode(errors="replace"))
         received = Received(beacon_id.hexdigest(), sender.kind, client)
-        return Parsed(tuple(reader.beacon.translate(read, received, self._cleaner)))
+        events = tuple(reader.beacon.translate(read, received, self._cleaner))
+        if len(events) > sender.most_events:
+            raise RefusedError(Rejection.TOO_MANY_EVENTS)
+        return Parsed(events)

@@ -17,7 +17,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
-from exporter.metric import Counter, Gauge, Histogram
+from exporter.metric import Counter, Gauge, Histogram, Level
 from exporter.store import Cell, Store
 
 Values = Callable[[], Iterable[tuple[tuple[str, ...], float]]]
@@ -46,9 +46,11 @@ class Exposition:
         self,
         stores: Sequence[Store],
         gauges: Mapping[Gauge[Any], Values],
+        now: Callable[[], float],
     ) -> None:
         self._stores = stores
         self._gauges = gauges
+        self._now = now
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         self._running: asyncio.Task[bytes] | None = None
@@ -61,11 +63,10 @@ class Exposition:
                     yield _counter(metric, store)
                 elif isinstance(metric, Histogram):
                     yield _histogram(metric, store)
+                elif isinstance(metric, Level):
+                    yield _gauge(metric, store.current(metric, self._now()))
         for gauge, values in self._gauges.items():
-            family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.label_names)
-            for labels, value in values():
-                family.add_metric(labels, value)
-            yield family
+            yield _gauge(gauge, values())
         yield from self._process.collect()
 
     async def render(self) -> bytes:
@@ -100,6 +101,15 @@ def _counter(metric: Counter[Any], store: Store) -> Metric:
     family = CounterMetricFamily(metric.name, metric.help, labels=metric.label_names)
     for labels, cell in store.cells(metric).items():
         family.add_metric(labels, cell[0])
+    return family
+
+
+def _gauge(
+    metric: Gauge[Any] | Level[Any], values: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.label_names)
+    for labels, value in values:
+        family.add_metric(labels, value)
     return family
 
 

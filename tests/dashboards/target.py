@@ -10,7 +10,7 @@ from threading import Thread
 
 from exporter.catalogue import Catalogue
 from exporter.events import DOMAINS
-from exporter.metric import Gauge, Histogram
+from exporter.metric import Gauge, Histogram, Level
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
 from exporter.store import Store
 
@@ -26,7 +26,9 @@ class Page:
         self._store = Store(CATALOGUE.metrics, CATALOGUE.members)
         gauges = [metric for metric in CATALOGUE.metrics if isinstance(metric, Gauge)]
         self._exposition = Exposition(
-            [self._store], {gauge: partial(self._gauge, gauge) for gauge in gauges}
+            [self._store],
+            {gauge: partial(self._gauge, gauge) for gauge in gauges},
+            lambda: self._started,
         )
 
     def render(self) -> bytes:
@@ -37,6 +39,8 @@ class Page:
                 if isinstance(metric, Histogram):
                     cell[:-1] = [count] * (len(metric.buckets) + 1)
                     cell[-1] = count * sum(metric.buckets)
+                elif isinstance(metric, Level):
+                    cell[:] = count % 1, self._started
                 else:
                     cell[0] = count
         return asyncio.run(self._exposition.render())

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from exporter.catalogue import DEFAULT_ROUTES, Catalogue
+from exporter.catalogue import DEFAULTS, Catalogue
 from exporter.checkpoint import StateFile
 from exporter.clock import Clock
 from exporter.dedup import Dedup
@@ -74,7 +74,7 @@ def close(crashed: Engine) -> None:
 
 def entries(posts: Iterable[Post], at: float = 1.8e9, apart: float = 1e-6) -> list[Entry]:
     """The posts as the journal would hold them."""
-    readers = formats(DOMAINS, Privacy(DEFAULT_ROUTES))
+    readers = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)))
     found = []
     for post in posts:
         sender = Sender(post.path, post.user_agent, None, post.kind, 500)
@@ -98,7 +98,7 @@ def samples(store: Store) -> Samples:
     """A store as ``/metrics`` would say it."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in Exposition((store,), {}).families()
+        for family in Exposition((store,), {}, lambda: 0.0).families()
         for sample in family.samples
         if not sample.name.startswith(("process_", "python_"))
     }

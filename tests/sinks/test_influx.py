@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from exporter.catalogue import DEFAULT_ROUTES
+from exporter.catalogue import DEFAULTS
 from exporter.event import Point
 from exporter.events import DOMAINS
 from exporter.formats import formats
@@ -91,7 +91,7 @@ async def test_a_text_with_line_breaks_is_one_line(database: InfluxDb) -> None:
 
 
 async def test_no_name_ends_in_a_line_break() -> None:
-    reader = formats(DOMAINS, Privacy(DEFAULT_ROUTES))["/v1/events"]
+    reader = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)))["/v1/events"]
     names = [{"upload_id": "u\n"}, {"upload_id": "u", "id": "i\n"}, {"upload_id": "u"}]
     events = [{"type": "upload.completed", **name} for name in names]
     parsed = reader.parse(json.dumps({"events": events}).encode(), Sender("/v1/events"))
@@ -167,7 +167,7 @@ async def test_what_is_told_late_completes_the_row_of_its_upload(database: Influ
 async def test_a_generic_event_has_no_field_that_its_point_has_already(
     database: InfluxDb, body: dict[str, object]
 ) -> None:
-    reader = formats(DOMAINS, Privacy(DEFAULT_ROUTES))["/api/analytics"]
+    reader = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)))["/api/analytics"]
     parsed = reader.parse(json.dumps(body).encode(), Sender("/api/analytics"))
     (point,) = [point for event in parsed.events for point in event.points()]
     (row,) = await rows(database, line(point, NOW), measurement="generic_event")
