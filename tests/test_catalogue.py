@@ -12,9 +12,8 @@ from exporter.metric import AnyMetric, Counter, Gauge, Histogram, Route
 from tests.pipelines import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
-UNITS = ("_seconds", "_bytes", "_ratio")
-# A rating is a number of stars, which is no unit.
-WITHOUT_UNIT = {"video_upload_rating"}
+# A rating is a number of stars and a score a number of points, which are no units of physics.
+UNITS = ("_seconds", "_bytes", "_ratio", "_rating", "_score")
 
 # The limits of docs/kpis.md that are about a distribution: the target and
 # where each alert starts. A limit that is no bucket would have to be guessed between two of them.
@@ -31,6 +30,30 @@ LIMITS = {
     "video_upload_memory_increase_bytes": (100e6, 250e6),
     "video_api_duration_seconds": (0.1, 0.2, 1),
     "video_storage_duration_seconds": (1,),
+    "video_generation_duration_seconds": (60, 90),
+    "video_generation_queue_seconds": (60,),
+    "video_generation_quality_score": (8, 9),
+    "video_generation_rating": (1, 2, 3, 4, 5),
+    "video_playback_engagement_ratio": (0.4, 0.9),
+    "video_playback_startup_seconds": (2, 5),
+    "video_playback_startup_by_network_seconds": (2, 5),
+    "video_playback_startup_by_player_seconds": (2, 5),
+    "video_playback_stall_seconds": (1,),
+    "video_web_lcp_seconds": (2.5, 4),
+    "video_web_inp_seconds": (0.2, 0.5),
+    "video_web_cls_score": (0.1, 0.25),
+    "video_web_fcp_seconds": (1.8, 3),
+    "video_web_ttfb_seconds": (0.8, 1.8),
+    "video_web_fid_seconds": (0.1, 0.3),
+    "video_web_load_seconds": (2, 4),
+    "video_web_load_by_page_seconds": (2, 4),
+    "video_web_navigation_seconds": (1,),
+    "video_web_resource_seconds": (5,),
+    "video_web_long_task_seconds": (0.05,),
+    "video_web_session_seconds": (60,),
+    "video_web_engagement_score": (10,),
+    "video_service_check_seconds": (1,),
+    "video_feedback_rating": (1, 2, 3, 4, 5),
 }
 
 
@@ -56,7 +79,7 @@ def test_a_metric_is_named_as_prometheus_asks(metric: AnyMetric) -> None:
     ids=lambda metric: metric.name,
 )
 def test_a_distribution_has_a_base_unit_and_ascending_limits(metric: Histogram[tuple[str]]) -> None:
-    assert metric.name.endswith(UNITS) or metric.name in WITHOUT_UNIT
+    assert metric.name.endswith(UNITS)
     assert metric.buckets
     assert list(metric.buckets) == sorted(set(metric.buckets))
 
