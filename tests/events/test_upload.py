@@ -1,47 +1,23 @@
 """The upload domain: what is sent about uploads, and every number that comes of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from exporter.events import upload
 from exporter.events.upload.classes import AgeClass, ErrorType, Resolution, SizeClass
 from exporter.metric import Histogram
-from tests.pipelines import Piped, named
+from tests.events import stories
+from tests.events.stories import Case
+from tests.pipelines import Piped
 
-TABLE: Mapping[str, Any] = yaml.safe_load(
-    (Path(__file__).parent / "cases" / "upload.yml").read_text()
-)
-CASES: Sequence[Mapping[str, Any]] = TABLE["cases"]
+CASES = stories.cases("upload")
 
 IMPLIED = ("by_client", "by_age", "by_region")
 """Families that a case may leave out: they have the sums of ``video_upload_ended_total``."""
 
 
-def play(piped: Piped, story: Sequence[Mapping[str, Any]]) -> None:
-    for step in story:
-        match step:
-            case {"wait": seconds}:
-                piped.wait(seconds)
-            case {"server": list() as events}:
-                piped.tell(*events)
-            case {"server": event}:
-                piped.tell(event)
-            case {"page": page}:
-                sender = {name: page.get(name) for name in ("kind", "country", "user_agent")}
-                piped.beacon(page["to"], page["body"], **sender)
-            case _:
-                raise AssertionError(f"no such step: {step}")
-
-
-def is_bucket(series: str) -> bool:
-    return series.split("{", maxsplit=1)[0].endswith("_bucket")
-
-
-def implied(case: Mapping[str, Any]) -> Iterator[str]:
+def implied(case: Case) -> Iterator[str]:
     listed = {name for name, _, _ in case["series"]}
     for family in (f"video_upload_ended_{each}_total" for each in IMPLIED):
         if family not in listed:
@@ -49,61 +25,36 @@ def implied(case: Mapping[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["it"] for case in CASES])
-def test_story(piped: Piped, case: Mapping[str, Any]) -> None:
-    play(piped, case["story"])
-    series = piped.series("video_")
-    expected = {named(name, labels): value for name, labels, value in case["series"]}
+def test_story(piped: Piped, case: Case) -> None:
+    stories.play(piped, case["story"])
 
     left_out = tuple(implied(case))
     for family in left_out:
         for outcome in ("completed", "failed", "abandoned"):
             whole = piped.total("video_upload_ended_total", outcome=outcome)
             assert piped.total(family, outcome=outcome) == whole, family
-    buckets = {name: value for name, value in expected.items() if is_bucket(name)}
-    assert {name: series.get(name, 0.0) for name in buckets} == buckets
-    counted = {
-        name: value
-        for name, value in series.items()
-        if not is_bucket(name) and not name.startswith(left_out or "no family")
-    }
-    assert counted == pytest.approx(
-        {name: value for name, value in expected.items() if name not in buckets}
-    )
+    stories.check_series(piped, case, left_out)
 
 
 WITH_POINTS = [case for case in CASES if "points" in case]
 
 
 @pytest.mark.parametrize("case", WITH_POINTS, ids=[case["it"] for case in WITH_POINTS])
-def test_points_of(piped: Piped, case: Mapping[str, Any]) -> None:
-    play(piped, case["story"])
+def test_points_of(piped: Piped, case: Case) -> None:
+    stories.play(piped, case["story"])
 
-    assert [point.measurement for point, _ in piped.points] == [m for m, _, _ in case["points"]]
-    for (point, _), (_, tags, fields) in zip(piped.points, case["points"], strict=True):
-        assert {name: dict(point.tags)[name] for name in tags} == tags
-        texts = {name: value for name, value in fields.items() if isinstance(value, str)}
-        numbers = {name: value for name, value in fields.items() if name not in texts}
-        found = dict(point.fields)
-        assert {name: value for name, value in found.items() if isinstance(value, str)} == texts
-        found = {name: value for name, value in found.items() if not isinstance(value, str)}
-        assert found == pytest.approx(numbers)
+    stories.check_points(piped, case)
 
 
 def test_what_comes_late_completes_the_point_that_is_there(piped: Piped) -> None:
     late = next(c for c in CASES if c["it"].startswith("A preview and a rating that come late"))
-    play(piped, late["story"])
+    stories.play(piped, late["story"])
 
     assert len({(point.measurement, point.tags, stamp) for point, stamp in piped.points}) == 1
 
 
 def test_every_metric_of_the_domain_is_in_the_table() -> None:
-    listed = {name for case in CASES for name, _, _ in case["series"]}
-    suffixes = ("_sum", "_count", "_bucket")
-    families = {name for name in listed if name.endswith("_total")}
-    for suffix in suffixes:
-        families |= {name.removesuffix(suffix) for name in listed if name.endswith(suffix)}
-
-    assert families == {metric.name for metric in upload.DOMAIN.metrics}
+    assert stories.families(CASES) == {metric.name for metric in upload.DOMAIN.metrics}
 
 
 def test_every_limit_of_a_histogram_is_looked_at_somewhere_or_taken_from_the_contract() -> None:
@@ -113,13 +64,7 @@ def test_every_limit_of_a_histogram_is_looked_at_somewhere_or_taken_from_the_con
 
 
 def test_every_event_type_of_the_domain_is_in_the_table() -> None:
-    told = set()
-    for case in CASES:
-        for step in case["story"]:
-            events = step.get("server", [])
-            told |= {event["type"] for event in (events if isinstance(events, list) else [events])}
-
-    assert told == {event.__struct_config__.tag for event in upload.DOMAIN.events}
+    assert stories.told(CASES) == stories.types(upload.DOMAIN)
 
 
 def test_every_class_of_error_outcome_and_network_is_in_the_table() -> None:
