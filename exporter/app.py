@@ -252,6 +252,7 @@ def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
         dedup=Dedup(settings.dedup.window_seconds),
         sessions=Sessions(lifecycles, patience, Choices(settings.playback.completion_ratio)),
         trials=settings.labels.experiments,
+        most_tag_values=settings.labels.most_tag_values,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from exporter.database import connect
 from exporter.record import Refusal
+from exporter.roster import Value
 
 
 class StateInUseError(Exception):
@@ -55,6 +56,8 @@ class Snapshot:
     sessions: Sequence[tuple[str, str, bytes | None]] = ()
     ids: Mapping[int, bytes] = field(default_factory=dict)
     refusals: Sequence[tuple[float, Refusal]] = ()
+    values: Sequence[Value] = ()
+    oldest_values: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Saved:
     counters: Mapping[str, bytes]
     sessions: Sequence[tuple[str, str, bytes]]
     ids: Sequence[tuple[int, bytes]]
+    values: Sequence[Value]
 
 
 PARCEL_POINTS: Final = 5000
@@ -96,7 +100,12 @@ _SCHEMA_1: Final = (
     "reason TEXT NOT NULL, path TEXT NOT NULL, sample TEXT NOT NULL)",
 )
 
-UPGRADES: Final[tuple[tuple[str, ...], ...]] = (_SCHEMA_1,)
+_SCHEMA_2: Final = (
+    "CREATE TABLE tag_value (generation INTEGER, name TEXT, value TEXT, "
+    "PRIMARY KEY (generation, name, value)) WITHOUT ROWID",
+)
+
+UPGRADES: Final[tuple[tuple[str, ...], ...]] = (_SCHEMA_1, _SCHEMA_2)
 """What makes schema n+1 out of schema n; an empty file has schema 0."""
 
 
@@ -130,6 +139,7 @@ class StateFile:
             counters=dict(self._db.execute("SELECT name, body FROM counter")),
             sessions=self._db.execute("SELECT lifecycle, subject, body FROM session").fetchall(),
             ids=self._db.execute("SELECT generation, ids FROM seen").fetchall(),
+            values=self._db.execute("SELECT generation, name, value FROM tag_value").fetchall(),
         )
 
     def save(self, snapshot: Snapshot, lines: Sequence[str]) -> int:
@@ -166,6 +176,8 @@ class StateFile:
             "INSERT INTO seen (generation, ids) VALUES (?, ?)", list(snapshot.ids.items())
         )
         db.execute("DELETE FROM seen WHERE generation < ?", (snapshot.generation - 1,))
+        db.executemany("INSERT OR IGNORE INTO tag_value VALUES (?, ?, ?)", snapshot.values)
+        db.execute("DELETE FROM tag_value WHERE generation < ?", (snapshot.oldest_values,))
         self._bury(snapshot.refusals)
         return self._post(lines, snapshot.now)
 

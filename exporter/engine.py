@@ -91,6 +91,7 @@ class Engine:
         if gone:
             log.warning("saved series that no longer exist were left out", extra={"series": gone})
         pipeline.dedup.restore(saved.generation, saved.turned, saved.ids)
+        pipeline.roster.restore(saved.values, saved.now)
         pipeline.now, pipeline.stamps = saved.now, saved.stamps
         self.applied = self._saved = saved.position
         self.journal.continue_after(saved.position)
@@ -229,6 +230,8 @@ class Engine:
             sessions=pipeline.sessions.changed(),
             ids=pipeline.dedup.fresh(),
             refusals=refusals,
+            values=pipeline.roster.fresh(),
+            oldest_values=pipeline.roster.oldest,
         )
         return snapshot, points
 

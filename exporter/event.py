@@ -210,6 +210,8 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     tags: tuple[tuple[str, str], ...]
     fields: tuple[tuple[str, Field], ...]
     stamp: int | None = None
+    open_fields: bool = False
+    """Whether clients choose the names of its fields, so that their number must be bounded."""
 
 
 class State(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):

@@ -16,10 +16,17 @@ from exporter.dedup import Dedup, fingerprint
 from exporter.event import Event, Point, event_type
 from exporter.metric import AnyMetric, Observation
 from exporter.record import Entry, Refusal
+from exporter.roster import Roster
 from exporter.sessions import Sessions
 from exporter.store import Store
 
 NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
+
+MOST_TAG_VALUES: Final = 10_000
+MOST_FIELDS: Final = 200
+"""Names that clients may bring into one measurement, in half a week."""
+
+_OPEN: Final = frozenset(telemetry.OpenTag)
 
 
 class Pipeline:
@@ -32,10 +39,12 @@ class Pipeline:
         dedup: Dedup,
         sessions: Sessions,
         trials: Collection[str] = (),
+        most_tag_values: int = MOST_TAG_VALUES,
     ) -> None:
         self.store = store
         self.dedup = dedup
         self.sessions = sessions
+        self.roster = Roster(most_tag_values)
         self._trials = frozenset(trials)
         self.now = 0.0
         self.stamps = 0
@@ -80,7 +89,7 @@ class Pipeline:
         fresh = filter(self._fresh, observations) if event.facts else observations
         self.store.add(fresh, self.now)
         for each in event.points():
-            point = each if trial is None else self._tried(each, trial)
+            point = self._bounded(each if trial is None else self._tried(each, trial))
             self.points.append((point, self._stamp() if point.stamp is None else point.stamp))
 
     def _tried(self, point: Point, trial: str) -> Point:
@@ -90,6 +99,27 @@ class Pipeline:
         experiment, _, variant = trial.partition("/")
         tags = (*point.tags, ("experiment", experiment), ("variant", variant))
         return msgspec.structs.replace(point, tags=tags)
+
+    def _bounded(self, point: Point) -> Point:
+        """The point without values that would make one more series too many."""
+        if any(name in _OPEN for name, _ in point.tags):
+            tags = tuple((name, self._admitted(name, value)) for name, value in point.tags)
+            point = msgspec.structs.replace(point, tags=tags)
+        if point.open_fields:
+            admits, now = self.roster.admits, self.now
+            fields = tuple(
+                field
+                for field in point.fields
+                if admits(point.measurement, field[0], now, most=MOST_FIELDS)
+            )
+            point = msgspec.structs.replace(point, fields=fields)
+        return point
+
+    def _admitted(self, name: str, value: str) -> str:
+        if name not in _OPEN or self.roster.admits(name, value, self.now):
+            return value
+        self.store.count(telemetry.TAG_VALUES_CAPPED, (name,))
+        return "other"
 
     def _fresh(self, observation: Observation) -> bool:
         fact = observation[3]

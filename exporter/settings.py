@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from exporter.catalogue import BUDGET, DEFAULTS, Lists
 from exporter.metric import Cache, Cdn, Currency, Page, Provider, Route, Service, Trial
+from exporter.pipeline import MOST_TAG_VALUES
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Listed = NoDecode
@@ -180,7 +181,23 @@ class Labels(Part):
         (), description="A/B tests as experiment/variant, by commas; tags of points, not labels."
     )
 
-    split = field_validator("*", mode="before")(_split)
+    most_tag_values: int = Field(
+        MOST_TAG_VALUES,
+        ge=1,
+        description="Different videos, courses, errors that may be tags of points in half a week.",
+    )
+
+    split = field_validator(
+        "routes",
+        "pages",
+        "services",
+        "providers",
+        "currencies",
+        "caches",
+        "cdns",
+        "experiments",
+        mode="before",
+    )(_split)
 
     @property
     def lists(self) -> Lists:

@@ -78,6 +78,18 @@ class JobName(Closed):
     DISK = "disk"
 
 
+class OpenTag(Closed):
+    """Tags of points whose values clients bring, up to a limit."""
+
+    VIDEO = "video"
+    COURSE = "course"
+    FINGERPRINT = "fingerprint"
+
+
+class ByTag(NamedTuple):
+    tag: OpenTag
+
+
 class ByReason(NamedTuple):
     reason: Rejection
 
@@ -143,6 +155,12 @@ REFUSED = Counter(
     "exporter_events_refused_total",
     "Beacons answered 503 because they could not be written down; known here once on disk.",
     Unlabelled,
+)
+
+TAG_VALUES_CAPPED = Counter(
+    "exporter_tag_values_capped_total",
+    "Values of tags that came after the limit on different ones and became other.",
+    ByTag,
 )
 
 # -- of this process --------------------------------------------------------------------------
@@ -240,7 +258,15 @@ JOB_SUCCESS = Gauge(
 JOB_ERRORS = Counter("exporter_job_errors_total", "Runs of a timer that failed.", ByJob)
 BUILD = Gauge("exporter_build_info", "Always 1; the version is the label.", BuildLabels)
 
-ACCOUNTING: tuple[AnyMetric, ...] = (RECEIVED, ACCEPTED, DUPLICATE, REJECTED, LIMITED, REFUSED)
+ACCOUNTING: tuple[AnyMetric, ...] = (
+    RECEIVED,
+    ACCEPTED,
+    DUPLICATE,
+    REJECTED,
+    LIMITED,
+    REFUSED,
+    TAG_VALUES_CAPPED,
+)
 PROCESS: tuple[AnyMetric, ...] = (
     RESPONSES,
     REQUEST_SECONDS,

@@ -132,6 +132,14 @@ def test_a_checkpoint_that_fails_anywhere_leaves_the_one_before(
     assert state.backlog().points == 2
 
 
+def test_values_of_tags_are_kept_as_long_as_they_are_needed(state: StateFile, path: Path) -> None:
+    state.save(snapshot(1, values=[(1, "video", "a"), (2, "video", "b")], oldest_values=1), [])
+    state.save(snapshot(2, values=[(2, "video", "b"), (3, "video", "c")], oldest_values=2), [])
+    state.close()
+
+    assert sorted(reopened(path).load().values) == [(2, "video", "b"), (3, "video", "c")]
+
+
 def test_refused_beacons_are_kept_up_to_a_number(
     state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +246,7 @@ def test_a_state_of_every_older_schema_is_upgraded(
     saved = file.load()
 
     assert (saved.position, saved.stamps, saved.counters) == (5, 99, {"a": b"1"})
-    assert file._db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert file._db.execute("PRAGMA user_version").fetchone() == (len(checkpoint.UPGRADES),)
     assert file._db.execute("SELECT count(*) FROM later").fetchone() == (0,)
     file.close()
     reopened(path).close()

@@ -286,3 +286,28 @@ def keep(sessions: Sessions, saved: dict[tuple[str, str], bytes]) -> None:
             saved.pop((name, door), None)
         else:
             saved[name, door] = body
+
+
+# -- trials of A/B tests ---------------------------------------------------------------------
+
+
+def test_a_conclusion_carries_the_trial_of_its_subject(sessions: Sessions, stamps: Stamps) -> None:
+    sessions.saw(Knocked(door="a"), 0.0, stamps)
+    sessions.saw(Knocked(door="a"), 1.0, stamps, "bell/loud")
+    sessions.saw(Knocked(door="b"), 1.0, stamps)
+
+    assert {each.door: trial for each, trial in sessions.silent(20.0, stamps)
+            if isinstance(each, Left)} == {"a": "bell/loud", "b": None}  # fmt: skip
+
+
+def test_a_trial_that_is_told_after_the_end_changes_nothing(
+    sessions: Sessions, stamps: Stamps
+) -> None:
+    sessions.saw(Knocked(door="a"), 0.0, stamps, "bell/soft")
+    list(sessions.silent(20.0, stamps))
+    sessions.saw(Knocked(door="a"), 21.0, stamps, "bell/loud")
+    ((_, _, body),) = sessions.changed()
+
+    assert body is not None
+    assert b"bell/soft" in body
+    assert b"bell/loud" not in body

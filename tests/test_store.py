@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from exporter.metric import Closed, Counter, Gauge, Histogram, Unlabelled
+from exporter.metric import Closed, Counter, Gauge, Histogram, Level, Unlabelled
 from exporter.store import Store
 
 
@@ -126,3 +126,31 @@ def test_numbers_under_other_limits_are_not_taken_for_those_under_these(store: S
 
     assert other.restore(store.changed()) == ["time_seconds"]
     assert other.cells(moved) == {(): [0.0] * 4}
+
+
+LEVEL = Level("level_ratio", "Reported.", ByColour, lasts=60)
+
+
+def test_of_a_level_the_last_report_counts() -> None:
+    store = Store((LEVEL,), {})
+    store.add([LEVEL(ByColour(Colour.RED), 0.5)], 100.0)
+    store.add([LEVEL(ByColour(Colour.RED), 0.0)], 110.0)
+
+    assert list(store.current(LEVEL, 110.0)) == [(("red",), 0.0)]
+
+
+def test_a_level_that_nobody_reports_any_more_goes_away() -> None:
+    store = Store((LEVEL,), {})
+    store.add([LEVEL(ByColour(Colour.RED), 0.5)], 100.0)
+
+    assert list(store.current(LEVEL, 160.0)) == [(("red",), 0.5)]
+    assert list(store.current(LEVEL, 160.1)) == []
+
+
+def test_a_level_survives_a_restart_with_its_time() -> None:
+    store, again = Store((LEVEL,), {}), Store((LEVEL,), {})
+    store.add([LEVEL(ByColour(Colour.BLUE), 0.0)], 100.0)
+    assert again.restore(store.changed()) == []
+
+    assert list(again.current(LEVEL, 160.0)) == [(("blue",), 0.0)]
+    assert list(again.current(LEVEL, 161.0)) == []

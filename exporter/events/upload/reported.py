@@ -134,4 +134,4 @@ class GenericHappened(Event, frozen=True, kw_only=True, gc=False, tag="upload.ge
     def points(self) -> tuple[Point, ...]:
         """Kept; its type is a field, because it is not a closed set."""
         numbers = tuple((name, float(value)) for name, value in self.numbers.items())
-        return (Point("generic_event", (), (("type", self.kind), *numbers)),)
+        return (Point("generic_event", (), (("type", self.kind), *numbers), open_fields=True),)
