@@ -50,6 +50,15 @@ def test_a_union_is_what_one_would_have_counted_at_once() -> None:
     assert distinct.union(parts[0]) == parts[0]
 
 
+def test_a_union_takes_the_greater_of_each_two_registers() -> None:
+    ranks = range(51)
+    pairs = [(one, other) for one in ranks for other in ranks]
+    rest = distinct.REGISTERS - len(pairs)
+    one, other = (bytes(ranks) + bytes(rest) for ranks in zip(*pairs, strict=True))
+
+    assert distinct.union(one, other) == bytes(map(max, one, other))
+
+
 def test_those_in_both_are_found_by_inclusion_and_exclusion() -> None:
     one, other = distinct.empty(), distinct.empty()
     for number in range(1000):

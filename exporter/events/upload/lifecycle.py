@@ -27,9 +27,10 @@ from exporter.events.upload.concluded import (
     RecoveredLate,
     Segments,
 )
-from exporter.events.upload.measured import LONGEST, NOT_MEASURED, Measured
+from exporter.events.upload.measured import NOT_MEASURED, Measured
 from exporter.events.upload.reported import PerformanceReported
-from exporter.events.upload.state import Instant, Phase, Upload, between
+from exporter.events.upload.state import Phase, Upload
+from exporter.instant import LONGEST, Instant, between, earlier
 
 ABOUT: Final = (
     told.Started,
@@ -116,12 +117,12 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
             _learn_chunk(state, event, instant)
         case told.Completed():
             _learn_outcome(state, Outcome.COMPLETED)
-            state.completed = _earlier(state.completed, instant)
+            state.completed = earlier(state.completed, instant)
         case told.Failed():
             _learn_outcome(state, Outcome.FAILED)
             yield from _learn_error(state, event.error_type)
         case told.PreviewShown():
-            state.shown = _earlier(state.shown, instant)
+            state.shown = earlier(state.shown, instant)
             if state.said_preview is None:
                 state.said_preview = event.after_seconds
         case told.RecoveryTried():
@@ -139,7 +140,7 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
 
 def _learn_start(state: Upload, event: told.Started, instant: Instant) -> None:
     _learn_client(state, event.client, event.network)
-    state.started = _earlier(state.started, instant)
+    state.started = earlier(state.started, instant)
     state.size = event.file_size_bytes if state.size is None else state.size
     if event.resolution is not Resolution.OTHER:
         state.resolution = event.resolution
@@ -169,23 +170,10 @@ def _learn_chunk(state: Upload, event: told.ChunkReceived, instant: Instant) -> 
     again = (event.attempt or 1) > 1
     if event.ok:
         state.chunks_done.add(event.index)
-        state.first_chunk = _earlier(state.first_chunk, instant)
+        state.first_chunk = earlier(state.first_chunk, instant)
     if again or not event.ok:
         state.chunks_retried.add(event.index)
     state.tried = state.tried or again
-
-
-def _earlier(known: Instant | None, other: Instant) -> Instant:
-    """The earlier one by the senders' clocks; one with such a clock rather than one without."""
-    if known is None or other.sender is None:
-        return known or other
-    if known.sender is None:
-        return other
-    return min(known, other, key=_by_sender)
-
-
-def _by_sender(instant: Instant) -> tuple[float, float]:
-    return instant.sender or 0.0, instant.server
 
 
 def _time_preview(state: Upload) -> Iterator[Event]:
@@ -215,7 +203,7 @@ def _learn_experience(
         _learn_outcome(state, event.outcome)
     if event.outcome is Outcome.COMPLETED:
         # The page's report comes when the page likes; only its arrival says anything here.
-        state.completed = _earlier(state.completed, Instant(instant.server))
+        state.completed = earlier(state.completed, Instant(instant.server))
     yield from _learn_page_duration(state, event)
     if event.rating is not None and state.rating is None:
         state.rating = event.rating

@@ -16,9 +16,6 @@ from exporter.events.upload.classes import (
 )
 from exporter.metric import Observation
 
-LONGEST: Final = 86_400.0
-"""Seconds; a duration beyond a day is a clock that jumped, not an upload."""
-
 
 class Measured(NamedTuple):
     """Numbers of one upload in base units; None where nobody knows.

@@ -1,19 +1,16 @@
-"""What is remembered of one upload, and how much time lies between two things told of it."""
+"""What is remembered of one upload."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
 
 import msgspec
 
 from exporter.event import Client, Network, State
 from exporter.events.upload.classes import ErrorType, Outcome, Resolution
 from exporter.events.upload.concluded import Segments
-from exporter.events.upload.measured import LONGEST, NOT_MEASURED, Measured
-
-MOST_CONTRADICTION: Final = 1800.0
-"""Seconds by which the clocks of two senders may differ from ours before they are not believed."""
+from exporter.events.upload.measured import NOT_MEASURED, Measured
+from exporter.instant import Instant
 
 
 class Phase(IntEnum):
@@ -24,13 +21,6 @@ class Phase(IntEnum):
     OVER = 2
     UNBEGUN = 3
     """Nothing but a preview was seen, which is no upload yet."""
-
-
-class Instant(msgspec.Struct, gc=False, array_like=True):
-    """One moment by the server's clock, and by the sender's where it said."""
-
-    server: float
-    sender: float | None = None
 
 
 class Upload(State, gc=False, kw_only=True, omit_defaults=True):
@@ -66,22 +56,3 @@ class Upload(State, gc=False, kw_only=True, omit_defaults=True):
     about: Segments | None = None
     """How it was counted at its end, whatever is learned of its client later."""
     counted: Measured = NOT_MEASURED
-
-
-def between(start: Instant | None, end: Instant | None) -> tuple[float | None, bool]:
-    """Seconds from ``start`` to ``end``, and whether a clock was absurd and not used.
-
-    The senders' clocks are finer than the arrival, so they count, unless they contradict the
-    server's clock by more than half an hour: then two clocks were involved.
-    """
-    if start is None or end is None:
-        return None, False
-    arrived = end.server - start.server
-    if start.sender is None or end.sender is None:
-        return (arrived if arrived >= 0 else None), False
-    said = end.sender - start.sender
-    # What came in one body has one sender, who may have waited with it for as long as it liked.
-    believed = not arrived or abs(said - arrived) <= MOST_CONTRADICTION
-    if 0 <= said <= LONGEST and believed:
-        return said, False
-    return (arrived if arrived >= 0 else None), True

@@ -13,13 +13,14 @@ import msgspec
 
 from exporter.event import Beacon, Cleaner, Event, Name, Network, Received, Text
 from exporter.events.upload.classes import ErrorType, Outcome
-from exporter.events.upload.measured import LONGEST, Measured
+from exporter.events.upload.measured import Measured
 from exporter.events.upload.reported import (
     GenericHappened,
     PerformanceReported,
     ResourcesReported,
 )
 from exporter.events.upload.told import ExperienceReported
+from exporter.instant import LONGEST
 
 MS: Final = 0.001
 BYTES_PER_SECOND_OF_A_MEGABIT: Final = 125_000.0
