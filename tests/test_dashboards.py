@@ -224,12 +224,14 @@ def test_no_threshold_is_written_in_a_panel() -> None:
 
 def test_a_member_has_one_colour_wherever_it_is_drawn() -> None:
     values: dict[str, set[str]] = {}
-    for metric in CATALOGUE.metrics:
-        for labels in metric.label_sets(CATALOGUE.members):
-            for name, value in zip(metric.label_names, labels, strict=True):
-                values.setdefault(name, set()).add(value)
+    for domain in CATALOGUE.domains:
+        for metric in domain.metrics:
+            for labels in metric.label_sets(CATALOGUE.members):
+                for name, value in zip(metric.label_names, labels, strict=True):
+                    kind = style.coloured(name, domain.name) or name
+                    values.setdefault(kind, set()).add(value)
     coloured = set(style.COLOURS) & set(values)
-    assert coloured > {"outcome", "device", "browser", "network", "size_class", "error_type"}
+    assert coloured > {"upload outcome", "device", "browser", "network", "web error_type"}
     for name in coloured:
         assert set(style.COLOURS[name]) == values[name], (
             f"colours of {name}: grafana/build/style.py"

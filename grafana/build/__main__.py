@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
-from grafana.build import (
-    exporter,
-    scoreboard,
-    upload_experience,
-    upload_performance,
-    upload_realtime,
-    upload_system,
-)
-from grafana.build.style import ROOT
+import grafana.build
+from grafana.build.style import ROOT, Board
 
-MODULES: Final = (
-    exporter,
-    scoreboard,
-    upload_experience,
-    upload_performance,
-    upload_realtime,
-    upload_system,
-)
+
+def boards() -> Iterator[Board]:
+    """The dashboard of every module that has one."""
+    for module in pkgutil.iter_modules(grafana.build.__path__):
+        if not module.name.startswith("_"):
+            board = getattr(importlib.import_module(f"grafana.build.{module.name}"), "BOARD", None)
+            if board is not None:
+                yield board
 
 
 def main(folder: Path) -> None:
     """Write the JSON of every dashboard below ``folder``."""
-    for module in MODULES:
-        board = module.BOARD
+    for board in boards():
         path = folder / board.folder / f"{board.uid}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(board.render(), encoding="utf-8")
         sys.stdout.write(f"{path}\n")
 
 
-main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "grafana" / "dashboards")
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "grafana" / "dashboards")

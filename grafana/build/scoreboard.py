@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from grafana.build import platform_overview
 from grafana.build.kpis import KPIS
 from grafana.build.style import (
+    BITS_PER_SECOND,
     BYTES,
     COUNT,
     SCORE,
@@ -25,12 +27,13 @@ from grafana.build.style import (
 )
 
 KINDS: Final = (
-    ("Ratios", ".+_ratio", SHARE),
-    ("Times", ".+_seconds", SECONDS),
-    ("Sizes", ".+_bytes", BYTES),
-    ("Scores and states", ".+_(score|available)", SCORE),
+    ("Ratios", ".+_ratio|generation_cost_mean", SHARE, 36),
+    ("Times", ".+_seconds", SECONDS, 12),
+    ("Scores and states", ".+_(score|available|length)", SCORE, 10),
+    ("Sizes", ".+_bytes", BYTES, 4),
+    ("Rates", ".+_bps", BITS_PER_SECOND, 4),
 )
-"""KPIs of one unit share a table: (title, what the ids look like, unit)."""
+"""KPIs of one unit share a table: (title, what the ids look like, unit, height)."""
 
 TITLES: Final = Look(
     "mappings",
@@ -86,7 +89,7 @@ def _scores(title: str, ids: str) -> Series:
         question="How did the score of each KPI go?",
         good="All at 100. One that falls says when it began; several together have one cause.",
         unit=SCORE,
-        span=12,
+        span=24,
         most=100,
         queries=[Prom(f'kpi:score{{kpi=~"{ids}"}}', "{{kpi}}")],
     )
@@ -130,16 +133,15 @@ BOARD: Final = Board(
         ),
         Row(
             "Where does each KPI stand?",
-            [
-                _table(title, ids, unit, height)
-                for (title, ids, unit), height in zip(KINDS, (13, 6, 5, 6), strict=True)
-            ],
+            [_table(*kind) for kind in KINDS],
         ),
         Row(
             "Which score fell, and when?",
             [
-                _scores("Scores of uploads", "upload_.+"),
-                _scores("Scores of everything else", "[^u].*|u[^p].*"),
+                *(
+                    _scores(f"Scores: {title.lower()}", ids)
+                    for title, ids, _ in platform_overview.DOMAINS
+                ),
                 Series(
                     title="KPIs with data, at target, and missing it",
                     question="Of how many KPIs do we know anything, and how many meet their"

@@ -18,7 +18,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from exporter.catalogue import DEFAULT_ROUTES
+from exporter.catalogue import DEFAULTS
+from exporter.metric import Cache, Cdn, Currency, Listed, Page, Provider, Route, Service
 
 with warnings.catch_warnings():
     # The SDK would rather build the newer format; files of every Grafana hold the classic one.
@@ -54,9 +55,38 @@ VERMILION: Final = "#D55E00"
 PURPLE: Final = "#CC79A7"
 GREY: Final = "#999999"
 
+
+def _listed(kind: type[Listed]) -> Mapping[str, str]:
+    """Colours for the members of a list of the settings, in their order."""
+    palette = (BLUE, SKY, ORANGE, GREEN, PURPLE, VERMILION, YELLOW)
+    return {**dict(zip(DEFAULTS[kind], palette, strict=False)), "other": GREY}
+
+
 COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
-    "outcome": {"completed": GREEN, "failed": VERMILION, "abandoned": ORANGE},
+    "upload outcome": {"completed": GREEN, "failed": VERMILION, "abandoned": ORANGE},
+    "generation outcome": {
+        "succeeded": GREEN,
+        "failed": VERMILION,
+        "cancelled": SKY,
+        "lost": ORANGE,
+    },
+    "playback outcome": {
+        "finished": GREEN,
+        "left": SKY,
+        "idle": BLUE,
+        "failed": VERMILION,
+        "start_failed": PURPLE,
+        "start_exited": ORANGE,
+        "start_dropped": GREY,
+    },
     "result": {"ok": GREEN, "failed": VERMILION},
+    "web result": {"ok": GREEN, "failed": VERMILION, "slow": ORANGE},
+    "rating": {"good": GREEN, "needs-improvement": ORANGE, "poor": VERMILION},
+    "erred": {"yes": VERMILION, "no": GREEN},
+    "bounced": {"yes": ORANGE, "no": GREEN},
+    "completed": {"yes": GREEN, "no": ORANGE},
+    "preview": {"yes": SKY, "no": BLUE},
+    "lookup": {"hit": GREEN, "miss": ORANGE},
     "severity": {
         "critical": VERMILION,
         "high": ORANGE,
@@ -64,7 +94,8 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "low": SKY,
         "info": GREY,
     },
-    "source": {"lifecycle": BLUE, "report": ORANGE},
+    "upload source": {"lifecycle": BLUE, "report": ORANGE},
+    "platform source": {"probe": BLUE, "report": ORANGE},
     "first_try": {"yes": GREEN, "no": ORANGE},
     "device": {
         "desktop": BLUE,
@@ -117,7 +148,7 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "south_america": GREEN,
         "other": GREY,
     },
-    "error_type": {
+    "upload error_type": {
         "network": BLUE,
         "timeout": SKY,
         "server": VERMILION,
@@ -127,6 +158,76 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "cancelled": GREEN,
         "other": GREY,
     },
+    "generation error_type": {
+        "timeout": SKY,
+        "rate_limit": ORANGE,
+        "moderation": PURPLE,
+        "input": YELLOW,
+        "provider": VERMILION,
+        "storage": BLUE,
+        "other": GREY,
+    },
+    "playback error_type": {
+        "network": BLUE,
+        "manifest": ORANGE,
+        "media": VERMILION,
+        "drm": PURPLE,
+        "unsupported": YELLOW,
+        "timeout": SKY,
+        "other": GREY,
+    },
+    "web error_type": {
+        "javascript": VERMILION,
+        "promise_rejection": ORANGE,
+        "http_error": PURPLE,
+        "network_error": BLUE,
+        "slow_request": SKY,
+        "xhr_error": GREEN,
+        "xhr_http_error": YELLOW,
+        "other": GREY,
+    },
+    "player": {
+        "hls.js": BLUE,
+        "dash.js": ORANGE,
+        "shaka": GREEN,
+        "native": PURPLE,
+        "other": GREY,
+    },
+    "format": {"tracker": BLUE, "events": GREEN, "cmcd": ORANGE, "other": GREY},
+    "vital": {
+        "lcp": BLUE,
+        "inp": ORANGE,
+        "cls": GREEN,
+        "fcp": SKY,
+        "ttfb": PURPLE,
+        "fid": GREY,
+    },
+    "web phase": {
+        "dns_lookup": SKY,
+        "tcp_connect": BLUE,
+        "ssl_handshake": PURPLE,
+        "request_response": ORANGE,
+        "dom_processing": GREEN,
+    },
+    "platform phase": {"auth": PURPLE, "content": BLUE, "pwa": GREEN, "system": ORANGE},
+    "action": {
+        "click": BLUE,
+        "form_submit": GREEN,
+        "scroll": SKY,
+        "route_change": PURPLE,
+        "page_hidden": YELLOW,
+        "page_visible": ORANGE,
+        "ux_error": VERMILION,
+        "other": GREY,
+    },
+    "part": {
+        "upload": BLUE,
+        "generation": ORANGE,
+        "playback": GREEN,
+        "web": PURPLE,
+        "other": GREY,
+    },
+    "web window": {"5m": SKY, "1d": BLUE, "30d": PURPLE},
     "operation": {
         "put": BLUE,
         "get": SKY,
@@ -135,13 +236,13 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "check": GREEN,
         "other": GREY,
     },
-    "route": dict(
-        zip(
-            (*DEFAULT_ROUTES, "other"),
-            (BLUE, SKY, ORANGE, GREEN, PURPLE, VERMILION, YELLOW, GREY),
-            strict=True,
-        )
-    ),
+    "route": _listed(Route),
+    "page": _listed(Page),
+    "service": _listed(Service),
+    "provider": _listed(Provider),
+    "currency": _listed(Currency),
+    "cache": _listed(Cache),
+    "cdn": _listed(Cdn),
     "fate": {
         "accepted": GREEN,
         "duplicate": SKY,
@@ -150,17 +251,27 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "refused": PURPLE,
     },
     "answer": {"2xx": GREEN, "4xx": ORANGE, "5xx": VERMILION, "other": GREY},
-    "window": {"5 min": SKY, "1 h": BLUE},
+    "lately": {"5 min": SKY, "1 h": BLUE},
     "line": {"target": GREEN, "alert": ORANGE, "budget": VERMILION, "received": GREY},
     "quantile": {"p50": SKY, "p95": BLUE, "p99": ORANGE},
 }
-"""The colour of every member of every class, here and nowhere else."""
+"""The colour of every member of every class, here and nowhere else.
+
+A class is a label; where domains give a label other members, the domain's name stands before it.
+"""
+
+
+def coloured(label: str, domain: str) -> str | None:
+    """The class that gives the members of a label their colours in a domain, if there is one."""
+    return next((key for key in (f"{domain} {label}", label) if key in COLOURS), None)
+
 
 # -- units -----------------------------------------------------------------------------------
 SHARE: Final = "percentunit"
 SECONDS: Final = "s"
 BYTES: Final = "decbytes"
 BYTES_PER_SECOND: Final = "Bps"
+BITS_PER_SECOND: Final = "bps"
 COUNT: Final = "short"
 PER_MINUTE: Final = "suffix:/min"
 PER_SECOND: Final = "suffix:/s"

@@ -132,7 +132,7 @@ BOARD: Final = Board(
                     good="Few and mixed; one type that rises alone names the cause.",
                     unit=PER_MINUTE,
                     span=6,
-                    by="error_type",
+                    by="upload error_type",
                     stacked=True,
                     queries=[
                         Prom(

@@ -67,7 +67,7 @@ BOARD: Final = Board(
                     good="Failed and abandoned are a few in a hundred of completed.",
                     unit=COUNT,
                     span=6,
-                    by="outcome",
+                    by="upload outcome",
                     queries=[
                         Prom(_ended("completed", "ok"), "completed"),
                         Prom(_ended("failed", "failed"), "failed"),
@@ -125,7 +125,7 @@ BOARD: Final = Board(
                     " abandoned comes half an hour after one, when patience is over.",
                     unit=PER_MINUTE,
                     span=12,
-                    by="outcome",
+                    by="upload outcome",
                     stacked=True,
                     queries=[
                         Prom(
@@ -185,7 +185,7 @@ BOARD: Final = Board(
                     good="Few and mixed; one type that rises alone names the cause.",
                     unit=PER_MINUTE,
                     span=12,
-                    by="error_type",
+                    by="upload error_type",
                     stacked=True,
                     queries=[
                         Prom(
@@ -201,7 +201,7 @@ BOARD: Final = Board(
                     good="Short bars; compare with the minutes on the left for what is new.",
                     unit=COUNT,
                     span=6,
-                    by="error_type",
+                    by="upload error_type",
                     queries=[
                         Prom('sort_desc(upload:errors:increase{window="1d"})', "{{error_type}}")
                     ],

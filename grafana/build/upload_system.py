@@ -105,7 +105,7 @@ BOARD: Final = Board(
                     good="Few and mixed; timeouts alone mean load, storage alone means storage.",
                     unit=PER_MINUTE,
                     span=12,
-                    by="error_type",
+                    by="upload error_type",
                     stacked=True,
                     queries=[
                         Prom(

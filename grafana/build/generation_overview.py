@@ -1,0 +1,224 @@
+"""Generation: whether videos are made, how soon, how well, and by whom."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.build import kpis
+from grafana.build.style import (
+    BYTES,
+    COUNT,
+    PER_MINUTE,
+    SECONDS,
+    SHARE,
+    Bars,
+    Board,
+    Choice,
+    Column,
+    Listing,
+    Number,
+    Prom,
+    Row,
+    Series,
+    Spread,
+    firing,
+)
+
+CHOSEN: Final = 'provider=~"$provider"'
+
+
+def _by_provider(kpi: str) -> Series:
+    return kpis.by_segment(kpi, "provider", span=8, chosen=True)
+
+
+BOARD: Final = Board(
+    uid="generation-overview",
+    title="Generation: providers and quality",
+    question="Are videos made, soon enough and well enough? If not: by which provider?",
+    folder="generation",
+    runbook="generation",
+    variables=[Choice("provider", "video_generation_ended_total")],
+    rows=[
+        Row(
+            "Is generating fine now?",
+            [
+                kpis.now("generation_success_ratio"),
+                kpis.now("generation_duration_mean_seconds"),
+                kpis.now("generation_queue_length"),
+                kpis.now("generation_quality_score"),
+                Series(
+                    title="Generations that end, per minute",
+                    question="How many generations end each minute, and how?",
+                    good="Nearly all succeeded.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="generation outcome",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            f"sum by (outcome) (rate(video_generation_ended_total{{{CHOSEN}}}"
+                            "[$__rate_interval])) * 60",
+                            "{{outcome}}",
+                        )
+                    ],
+                ),
+                firing("generation"),
+            ],
+        ),
+        Row(
+            "Which provider is better?",
+            [
+                Listing(
+                    title="Providers",
+                    question="For each provider, in the chosen time: how many generations ended,"
+                    " how many succeeded, how long do they take, how good are they?",
+                    good="Rows alike; one that stands out should get less of the work.",
+                    unit=COUNT,
+                    span=24,
+                    height=6,
+                    queries=[
+                        Prom(
+                            f"sum by (provider) (increase(video_generation_ended_total{{{CHOSEN}}}"
+                            "[$__range]))"
+                        ),
+                        Prom(
+                            "sum by (provider) (increase(video_generation_ended_total"
+                            f'{{outcome="succeeded", {CHOSEN}}}[$__range])) / (sum by (provider)'
+                            " (increase(video_generation_ended_total"
+                            f'{{outcome=~"succeeded|failed", {CHOSEN}}}[$__range])) > 0)'
+                        ),
+                        Prom(
+                            "sum by (provider) (increase(video_generation_duration_seconds_sum"
+                            f"{{{CHOSEN}}}[$__range])) / (sum by (provider) (increase("
+                            f"video_generation_duration_seconds_count{{{CHOSEN}}}[$__range])) > 0)"
+                        ),
+                        Prom(
+                            "sum by (provider) (increase(video_generation_quality_score_sum"
+                            f"{{{CHOSEN}}}[$__range])) / (sum by (provider) (increase("
+                            f"video_generation_quality_score_count{{{CHOSEN}}}[$__range])) > 0)"
+                        ),
+                        Prom(
+                            "sum by (provider) (increase(video_generation_rating_sum"
+                            f"{{{CHOSEN}}}[$__range])) / (sum by (provider) (increase("
+                            f"video_generation_rating_count{{{CHOSEN}}}[$__range])) > 0)"
+                        ),
+                        Prom(
+                            "sum by (provider) (increase(video_generation_output_bytes_total"
+                            f"{{{CHOSEN}}}[$__range]))"
+                        ),
+                    ],
+                    columns=[
+                        Column("provider", "provider"),
+                        Column("Value #A", "ended"),
+                        Column("Value #B", "succeeded", unit=SHARE),
+                        Column("Value #C", "mean time", unit=SECONDS),
+                        Column("Value #D", "mean quality"),
+                        Column("Value #E", "mean rating"),
+                        Column("Value #F", "delivered", unit=BYTES),
+                    ],
+                    sort=("ended", True),
+                ),
+                _by_provider("generation_success_ratio"),
+                _by_provider("generation_duration_mean_seconds"),
+                _by_provider("generation_quality_score"),
+            ],
+        ),
+        Row(
+            "Do generations succeed?",
+            [
+                kpis.over_time("generation_success_ratio"),
+                Series(
+                    title="Errors per minute",
+                    question="Which errors do generations meet?",
+                    good="Few of any kind; one colour that grows names the cause.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="generation error_type",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (error_type) (rate(video_generation_errors_total"
+                            f"{{{CHOSEN}}}[$__rate_interval])) * 60",
+                            "{{error_type}}",
+                        )
+                    ],
+                ),
+                kpis.over_time("generation_recovery_ratio"),
+                _by_provider("generation_recovery_ratio"),
+                Number(
+                    title="Attempts for a generation",
+                    question="How many attempts does a generation need on average?",
+                    good="Close to 1.",
+                    unit=COUNT,
+                    span=4,
+                    height=8,
+                    queries=[
+                        Prom(
+                            f"sum(increase(video_generation_attempts_total{{{CHOSEN}}}[$__range]))"
+                            f" / sum(increase(video_generation_ended_total{{{CHOSEN}}}"
+                            "[$__range]))",
+                            "attempts",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "How long do people wait?",
+            [
+                kpis.over_time("generation_duration_mean_seconds"),
+                kpis.over_time("generation_queue_length"),
+                Spread(
+                    title="Times from request to video",
+                    question="How are the times from request to finished video spread?",
+                    good="One band; a second one higher up is a provider or a queue.",
+                    unit=SECONDS,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_generation_duration_seconds_bucket"
+                            f"{{{CHOSEN}}}[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+                Spread(
+                    title="Times in the queue",
+                    question="How are the times from request to start spread?",
+                    good="One band at the bottom.",
+                    unit=SECONDS,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_generation_queue_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+                kpis.by_segment("generation_queue_length", "provider", span=8, chosen=True),
+            ],
+        ),
+        Row(
+            "Are the results good?",
+            [
+                kpis.over_time("generation_quality_score"),
+                kpis.over_time("generation_satisfaction_score"),
+                Bars(
+                    title="Ratings of generated videos",
+                    question="How many ratings had so many stars or fewer in the chosen time?",
+                    good="The bars grow towards 5.",
+                    unit=COUNT,
+                    span=12,
+                    buckets=True,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_generation_rating_bucket"
+                            f'{{{CHOSEN}, le!="+Inf"}}[$__range]))',
+                            "{{le}}",
+                        )
+                    ],
+                ),
+                kpis.by_segment("generation_satisfaction_score", "provider", span=12, chosen=True),
+            ],
+        ),
+    ],
+)

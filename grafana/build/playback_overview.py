@@ -1,0 +1,235 @@
+"""Playback: whether plays start, run and end as they should."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.build import kpis
+from grafana.build.style import (
+    COUNT,
+    PER_MINUTE,
+    SECONDS,
+    SHARE,
+    Bars,
+    Board,
+    Number,
+    Prom,
+    Row,
+    Series,
+    Spread,
+    firing,
+)
+
+BOARD: Final = Board(
+    uid="playback-overview",
+    title="Playback: quality of experience",
+    question="Do videos start soon, play without a stop and in good quality? If not: where?",
+    folder="playback",
+    runbook="playback",
+    rows=[
+        Row(
+            "Is watching fine now?",
+            [
+                kpis.now("playback_startup_p95_seconds"),
+                kpis.now("playback_start_failure_ratio"),
+                kpis.now("playback_failure_ratio"),
+                kpis.now("playback_rebuffer_ratio"),
+                kpis.now("playback_exit_before_start_ratio"),
+                kpis.now("playback_bitrate_mean_bps"),
+                Number(
+                    title="Plays now",
+                    question="How many plays go on now?",
+                    good="As many as usual at this hour.",
+                    unit=COUNT,
+                    span=6,
+                    history=True,
+                    queries=[
+                        Prom(
+                            "sum(video_playback_attempts_total) - sum(video_playback_ended_total)",
+                            "plays",
+                        )
+                    ],
+                ),
+                kpis.now("beacon_loss_ratio"),
+            ],
+        ),
+        Row(
+            "What happens, and what fires?",
+            [
+                Series(
+                    title="Plays that end, per minute",
+                    question="How many plays end each minute, and how?",
+                    good="Mostly finished and left; failures and exits are thin stripes.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="playback outcome",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (outcome) (rate(video_playback_ended_total"
+                            "[$__rate_interval])) * 60",
+                            "{{outcome}}",
+                        )
+                    ],
+                ),
+                firing("playback"),
+            ],
+        ),
+        Row(
+            "Do plays start, and how soon?",
+            [
+                kpis.over_time("playback_startup_p95_seconds"),
+                kpis.over_time("playback_start_failure_ratio"),
+                kpis.by_segment("playback_startup_p95_seconds", "device"),
+                kpis.by_segment("playback_startup_p95_seconds", "network"),
+                kpis.by_segment("playback_startup_p95_seconds", "player"),
+                Spread(
+                    title="Startup times",
+                    question="How are the times from request to first frame spread?",
+                    good="One band at the bottom; a second band higher up is a group of its own.",
+                    unit=SECONDS,
+                    span=6,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_playback_startup_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+                kpis.by_segment("playback_start_failure_ratio", "player"),
+                kpis.over_time("playback_exit_before_start_ratio"),
+                kpis.by_segment("playback_exit_before_start_ratio", "player"),
+            ],
+        ),
+        Row(
+            "Do they run without a stop?",
+            [
+                kpis.over_time("playback_rebuffer_ratio"),
+                kpis.over_time("playback_failure_ratio"),
+                kpis.by_segment("playback_rebuffer_ratio", "network"),
+                kpis.by_segment("playback_rebuffer_ratio", "cdn"),
+                kpis.by_segment("playback_rebuffer_ratio", "player"),
+                kpis.by_segment("playback_failure_ratio", "player"),
+                Series(
+                    title="Stalls per minute",
+                    question="How many stalls begin each minute, in which player?",
+                    good="Few; one player alone is its release, all together are the network.",
+                    unit=PER_MINUTE,
+                    by="player",
+                    queries=[
+                        Prom(
+                            "sum by (player) (rate(video_playback_stalls_total"
+                            "[$__rate_interval])) * 60",
+                            "{{player}}",
+                        )
+                    ],
+                ),
+                Bars(
+                    title="How long stalls take",
+                    question="How many stalls of the chosen time took how long?",
+                    good="Most below a second or two.",
+                    unit=COUNT,
+                    buckets=True,
+                    queries=[
+                        Prom(
+                            'sum by (le) (increase(video_playback_stall_seconds_bucket{le!="+Inf"}'
+                            "[$__range]))",
+                            "{{le}} s",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Errors per minute",
+                    question="Which errors do plays meet?",
+                    good="Few of any kind; a new colour is a new problem.",
+                    unit=PER_MINUTE,
+                    by="playback error_type",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (error_type) (rate(video_playback_errors_total"
+                            "[$__rate_interval])) * 60",
+                            "{{error_type}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "In which quality?",
+            [
+                kpis.over_time("playback_bitrate_mean_bps"),
+                kpis.by_segment("playback_bitrate_mean_bps", "network"),
+                kpis.by_segment("playback_bitrate_mean_bps", "device"),
+                Series(
+                    title="Changes of quality for an hour of watching",
+                    question="How often does the rendition change in an hour of watched time?",
+                    good="Few and steady; many mean that the player cannot decide.",
+                    unit=COUNT,
+                    queries=[
+                        Prom(
+                            "sum(rate(video_playback_quality_changes_total[$__rate_interval]))"
+                            " / (sum(rate(video_playback_watched_seconds_total"
+                            "[$__rate_interval])) > 0) * 3600",
+                            "changes an hour",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Pauses and seeks per minute",
+                    question="How often do people pause and seek?",
+                    good="The usual mix; many seeks are people who look for something.",
+                    unit=PER_MINUTE,
+                    queries=[
+                        Prom(
+                            "sum(rate(video_playback_pauses_total[$__rate_interval])) * 60",
+                            "pauses",
+                        ),
+                        Prom(
+                            "sum(rate(video_playback_seeks_total[$__rate_interval])) * 60",
+                            "seeks",
+                        ),
+                    ],
+                ),
+                Series(
+                    title="Watched time",
+                    question="How many hours are watched in an hour?",
+                    good="The usual curve of the day.",
+                    unit=COUNT,
+                    by="player",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (player) (rate(video_playback_watched_seconds_total"
+                            "[$__rate_interval]))",
+                            "{{player}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Can these numbers be trusted?",
+            [
+                kpis.over_time("beacon_loss_ratio"),
+                kpis.by_segment("beacon_loss_ratio", "format"),
+                Series(
+                    title="Absurd numbers of players, share of events",
+                    question="How many numbers of players were absurd and not used?",
+                    good="Hardly any; a step is a release of a player.",
+                    unit=SHARE,
+                    span=6,
+                    queries=[
+                        Prom(
+                            "rate(video_playback_clamped_total[$__rate_interval]) / on ()"
+                            ' sum(rate(exporter_events_accepted_total{type=~"playback.+"}'
+                            "[$__rate_interval]) > 0)",
+                            "absurd",
+                        )
+                    ],
+                ),
+            ],
+        ),
+    ],
+)

@@ -1,0 +1,133 @@
+"""Web: which errors pages meet, how many people, and since when."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.build import kpis
+from grafana.build.style import (
+    COUNT,
+    PER_MINUTE,
+    Board,
+    Column,
+    Influx,
+    Listing,
+    Prom,
+    Row,
+    Series,
+    firing,
+)
+
+BOARD: Final = Board(
+    uid="web-errors",
+    title="Web: errors",
+    question="Which errors do pages meet, on which pages, how many people, and what is new?",
+    folder="web",
+    runbook="web",
+    rows=[
+        Row(
+            "How bad is it?",
+            [
+                kpis.now("web_error_ratio", span=12),
+                kpis.now("web_request_failure_ratio", span=12),
+                kpis.over_time("web_error_ratio", span=8),
+                kpis.over_time("web_request_failure_ratio", span=8),
+                firing("web", span=8),
+            ],
+        ),
+        Row(
+            "Which errors?",
+            [
+                Series(
+                    title="Errors per minute",
+                    question="How many errors of each kind do pages meet?",
+                    good="Few of any kind; a step is a release or an outage.",
+                    unit=PER_MINUTE,
+                    span=8,
+                    by="web error_type",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (error_type) (rate(video_web_errors_total"
+                            "[$__rate_interval])) * 60",
+                            "{{error_type}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Affected people, last day",
+                    question="How many different people met an error of each kind in a day?",
+                    good="Few; one person can meet many errors, so read this beside the rate.",
+                    unit=COUNT,
+                    span=8,
+                    by="web error_type",
+                    queries=[
+                        Prom(
+                            "max by (error_type) (video_web_affected_people)",
+                            "{{error_type}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="New errors per hour",
+                    question="How many errors come that nobody had seen before?",
+                    good="None outside of a release.",
+                    unit=COUNT,
+                    span=8,
+                    queries=[Prom("sum(increase(video_web_new_errors_total[1h]))", "new")],
+                ),
+                Listing(
+                    title="Top errors",
+                    question="Which errors came most often in the chosen time, on which page, how"
+                    " do they read, and since when?",
+                    good="None that is new; the first rows are where work pays most.",
+                    unit=COUNT,
+                    span=24,
+                    height=10,
+                    queries=[
+                        Influx(
+                            select='sum("count") AS "errors", last("sample") AS "sample",'
+                            ' last("first_seen") AS "first seen", last("last_seen") AS "last seen"',
+                            measurement="web_error",
+                            group='"fingerprint", "error_type", "page"',
+                        )
+                    ],
+                    columns=[
+                        Column("errors", "errors"),
+                        Column("error_type", "kind"),
+                        Column("page", "page"),
+                        Column("sample", "sample"),
+                        Column("first seen", "first seen", unit="dateTimeFromNow"),
+                        Column("last seen", "last seen", unit="dateTimeFromNow"),
+                        Column("fingerprint", "fingerprint"),
+                    ],
+                    sort=("errors", True),
+                ),
+            ],
+        ),
+        Row(
+            "Where?",
+            [
+                kpis.by_segment("web_error_ratio", "route", span=12),
+                kpis.by_segment("web_error_ratio", "error_type", span=12),
+                kpis.by_segment("web_request_failure_ratio", "route", span=12),
+                Series(
+                    title="Requests of pages per minute",
+                    question="How do requests of pages come out?",
+                    good="Nearly all ok.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="web result",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (result) (rate(video_web_requests_total"
+                            "[$__rate_interval])) * 60",
+                            "{{result}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+    ],
+)

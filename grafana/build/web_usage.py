@@ -1,0 +1,116 @@
+"""Web: who is there, what they do, and how long they stay."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.build import kpis
+from grafana.build.style import (
+    COUNT,
+    PER_MINUTE,
+    SECONDS,
+    Board,
+    Number,
+    Prom,
+    Row,
+    Series,
+    Spread,
+)
+
+BOARD: Final = Board(
+    uid="web-usage",
+    title="Web: visitors",
+    question="How many people are there, what do they do, and how long do they stay?",
+    folder="web",
+    runbook="web",
+    rows=[
+        Row(
+            "Who is there?",
+            [
+                Number(
+                    title="People",
+                    question="How many different people were here in 5 minutes, a day, 30 days?",
+                    good="As many as usual at this hour.",
+                    unit=COUNT,
+                    span=9,
+                    queries=[Prom("max by (window) (video_web_active_people)", "{{window}}")],
+                ),
+                kpis.now("web_bounce_ratio", span=5),
+                kpis.now("web_session_mean_seconds", span=5),
+                kpis.now("web_engagement_score", span=5),
+                Series(
+                    title="People of the last 5 minutes",
+                    question="How did the number of people go?",
+                    good="The usual curve of the day; a cliff is an outage.",
+                    unit=COUNT,
+                    span=12,
+                    queries=[
+                        Prom('max(video_web_active_people{window="5m"})', "people"),
+                    ],
+                ),
+                Series(
+                    title="Page views per minute",
+                    question="Which pages are viewed?",
+                    good="The usual mix.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="page",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (page) (rate(video_web_page_views_total"
+                            "[$__rate_interval])) * 60",
+                            "{{page}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Do they stay?",
+            [
+                kpis.over_time("web_bounce_ratio"),
+                kpis.by_segment("web_bounce_ratio", "device", span=12),
+                kpis.over_time("web_session_mean_seconds"),
+                kpis.by_segment("web_session_mean_seconds", "device", span=6),
+                Spread(
+                    title="Lengths of sessions",
+                    question="How are the lengths of sessions spread?",
+                    good="A broad band; everything at the bottom means that nobody stays.",
+                    unit=SECONDS,
+                    span=6,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_web_session_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "What do they do?",
+            [
+                kpis.over_time("web_engagement_score"),
+                kpis.by_segment("web_engagement_score", "device", span=6),
+                Series(
+                    title="Actions per minute",
+                    question="What do people do on pages?",
+                    good="The usual mix; errors of the user interface are a thin stripe.",
+                    unit=PER_MINUTE,
+                    span=6,
+                    by="action",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (action) (rate(video_web_actions_total"
+                            "[$__rate_interval])) * 60",
+                            "{{action}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+    ],
+)

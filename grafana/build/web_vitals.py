@@ -1,0 +1,175 @@
+"""Web: how fast pages are, as people feel it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.build import kpis
+from grafana.build.style import (
+    PER_MINUTE,
+    SCORE,
+    SECONDS,
+    Bars,
+    Board,
+    Panel,
+    Prom,
+    Row,
+    Series,
+    Spread,
+    firing,
+)
+
+
+def _ratings(vital: str, title: str) -> Series:
+    return Series(
+        title=f"{title} of page views per minute",
+        question=f"How many page views each minute have a {title} that is good, or is not?",
+        good="Nearly all good.",
+        unit=PER_MINUTE,
+        span=6,
+        by="rating",
+        stacked=True,
+        queries=[
+            Prom(
+                f'sum by (rating) (rate(video_web_vitals_total{{vital="{vital}"}}'
+                "[$__rate_interval])) * 60",
+                "{{rating}}",
+            )
+        ],
+    )
+
+
+def _quantile(vital: str, title: str, family: str, unit: str) -> Series:
+    return Series(
+        title=f"{title}, p75",
+        question=f"Which {title} do three of four page views stay within?",
+        good="Below the limit of good, which is where Google's reports look as well.",
+        unit=unit,
+        span=6,
+        queries=[
+            Prom(
+                f"histogram_quantile(0.75, sum by (le) (rate({family}_bucket[1h])))",
+                vital,
+            )
+        ],
+    )
+
+
+def _vital(vital: str, title: str, family: str, unit: str = SECONDS) -> list[Panel]:
+    kpi = f"web_{vital}_good_ratio"
+    return [
+        kpis.over_time(kpi, span=12),
+        _quantile(vital, title, family, unit),
+        _ratings(vital, title),
+        kpis.by_segment(kpi, "route", span=12),
+        kpis.by_segment(kpi, "device", span=12),
+    ]
+
+
+BOARD: Final = Board(
+    uid="web-vitals",
+    title="Web: vitals",
+    question="Do pages appear soon, stay still and answer at once? If not: which, and where?",
+    folder="web",
+    runbook="web",
+    rows=[
+        Row(
+            "Are pages fast now?",
+            [
+                *(
+                    kpis.now(f"web_{vital}_good_ratio", span=4)
+                    for vital in ("lcp", "inp", "cls", "fcp", "ttfb")
+                ),
+                kpis.now("web_load_p95_seconds", span=4),
+                firing("web", span=24),
+            ],
+        ),
+        Row(
+            "Does the main content appear soon (LCP)?",
+            _vital("lcp", "LCP", "video_web_lcp_seconds"),
+        ),
+        Row(
+            "Does the page answer at once (INP)?",
+            [
+                *_vital("inp", "INP", "video_web_inp_seconds"),
+                Series(
+                    title="Long tasks per minute",
+                    question="How many tasks hold the main thread for 50 ms or more?",
+                    good="Few; they are what makes INP poor.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    queries=[
+                        Prom(
+                            "sum(rate(video_web_long_task_seconds_count[$__rate_interval])) * 60",
+                            "long tasks",
+                        )
+                    ],
+                ),
+                Spread(
+                    title="Length of long tasks",
+                    question="How long do long tasks hold the main thread?",
+                    good="One band at the bottom.",
+                    unit=SECONDS,
+                    span=12,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_web_long_task_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Does the layout stay still (CLS)?",
+            _vital("cls", "CLS", "video_web_cls_score", SCORE),
+        ),
+        Row(
+            "Does anything appear soon (FCP)?",
+            _vital("fcp", "FCP", "video_web_fcp_seconds"),
+        ),
+        Row(
+            "Does the server answer soon (TTFB)?",
+            _vital("ttfb", "TTFB", "video_web_ttfb_seconds"),
+        ),
+        Row(
+            "Where does a page's time go?",
+            [
+                kpis.over_time("web_load_p95_seconds"),
+                Series(
+                    title="Parts of a navigation, mean",
+                    question="How long does each part of a navigation take on average?",
+                    good="Every part small; the one that grew is the cause.",
+                    unit=SECONDS,
+                    span=12,
+                    by="web phase",
+                    queries=[
+                        Prom(
+                            "sum by (phase) (rate(video_web_navigation_seconds_sum"
+                            "[$__rate_interval])) / (sum by (phase) (rate("
+                            "video_web_navigation_seconds_count[$__rate_interval])) > 0)",
+                            "{{phase}}",
+                        )
+                    ],
+                ),
+                kpis.by_segment("web_load_p95_seconds", "route", span=8),
+                kpis.by_segment("web_load_p95_seconds", "device", span=8),
+                Bars(
+                    title="Resources by load time",
+                    question="How many resources of the chosen time loaded within which time?",
+                    good="Nearly all within half a second.",
+                    unit="short",
+                    buckets=True,
+                    queries=[
+                        Prom(
+                            'sum by (le) (increase(video_web_resource_seconds_bucket{le!="+Inf"}'
+                            "[$__range]))",
+                            "{{le}} s",
+                        )
+                    ],
+                ),
+            ],
+        ),
+    ],
+)
