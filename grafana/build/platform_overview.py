@@ -1,4 +1,4 @@
-"""Platform, first tab: is everything fine, and if not, in which domain?"""
+"""Platform, first tab: whether everything is fine, and if not, which domain is not."""
 
 from __future__ import annotations
 
