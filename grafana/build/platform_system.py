@@ -12,6 +12,7 @@ from grafana.build.style import (
     SHARE,
     YES_NO,
     Board,
+    Choice,
     Number,
     Panel,
     Prom,
@@ -31,7 +32,7 @@ def _used(kpi: str, family: str, title: str) -> list[Panel]:
             span=12,
             most=1,
             by="service",
-            queries=[Prom(f"max by (service) ({family})", "{{service}}")],
+            queries=[Prom(f'max by (service) ({family}{{service=~"$service"}})', "{{service}}")],
         ),
     ]
 
@@ -42,6 +43,7 @@ BOARD: Final = Board(
     question="Are the services behind the product up, and do they have room?",
     folder="platform",
     runbook="platform",
+    variables=[Choice("service", "video_service_checks_total")],
     rows=[
         Row(
             "Is everything up?",
@@ -53,10 +55,10 @@ BOARD: Final = Board(
                     unit=YES_NO,
                     span=24,
                     steps=((None, "#D55E00"), (1.0, "#009E73")),
-                    queries=[Prom("min by (service) (video_service_up)", "{{service}}")],
+                    queries=[Prom("min by (service) (video_service_up{service=~"$service"})", "{{service}}")],
                 ),
                 kpis.over_time("service_availability_ratio"),
-                kpis.by_segment("service_availability_ratio", "service", span=12),
+                kpis.by_segment("service_availability_ratio", "service", span=12, chosen=True),
                 Series(
                     title="Health checks per minute",
                     question="Who looks at the services, and how often?",
@@ -82,8 +84,9 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (service) (rate(video_service_check_seconds_sum"
-                            "[$__rate_interval])) / (sum by (service) (rate("
-                            "video_service_check_seconds_count[$__rate_interval])) > 0)",
+                            '{service=~"$service"}[$__rate_interval])) / (sum by (service) (rate('
+                            'video_service_check_seconds_count{service=~"$service"}'
+                            "[$__rate_interval])) > 0)",
                             "{{service}}",
                         )
                     ],
@@ -108,7 +111,7 @@ BOARD: Final = Board(
                     unit=COUNT,
                     span=24,
                     by="service",
-                    queries=[Prom("max by (service) (video_service_queue_length)", "{{service}}")],
+                    queries=[Prom("max by (service) (video_service_queue_length{service=~"$service"})", "{{service}}")],
                 ),
             ],
         ),

@@ -12,6 +12,7 @@ from grafana.build.style import (
     SHARE,
     Bars,
     Board,
+    Choice,
     Number,
     Prom,
     Row,
@@ -26,6 +27,12 @@ BOARD: Final = Board(
     question="Do videos start soon, play without a stop and in good quality? If not: where?",
     folder="playback",
     runbook="playback",
+    variables=[
+        Choice("device", "video_playback_ended_by_device_total"),
+        Choice("network", "video_playback_watched_by_network_seconds_total"),
+        Choice("player", "video_playback_ended_total"),
+        Choice("cdn", "video_playback_watched_by_cdn_seconds_total"),
+    ],
     rows=[
         Row(
             "Is watching fine now?",
@@ -80,9 +87,9 @@ BOARD: Final = Board(
             [
                 kpis.over_time("playback_startup_p95_seconds"),
                 kpis.over_time("playback_start_failure_ratio"),
-                kpis.by_segment("playback_startup_p95_seconds", "device"),
-                kpis.by_segment("playback_startup_p95_seconds", "network"),
-                kpis.by_segment("playback_startup_p95_seconds", "player"),
+                kpis.by_segment("playback_startup_p95_seconds", "device", chosen=True),
+                kpis.by_segment("playback_startup_p95_seconds", "network", chosen=True),
+                kpis.by_segment("playback_startup_p95_seconds", "player", chosen=True),
                 Spread(
                     title="Startup times",
                     question="How are the times from request to first frame spread?",
@@ -97,9 +104,9 @@ BOARD: Final = Board(
                         )
                     ],
                 ),
-                kpis.by_segment("playback_start_failure_ratio", "player"),
+                kpis.by_segment("playback_start_failure_ratio", "player", chosen=True),
                 kpis.over_time("playback_exit_before_start_ratio"),
-                kpis.by_segment("playback_exit_before_start_ratio", "player"),
+                kpis.by_segment("playback_exit_before_start_ratio", "player", chosen=True),
             ],
         ),
         Row(
@@ -107,10 +114,10 @@ BOARD: Final = Board(
             [
                 kpis.over_time("playback_rebuffer_ratio"),
                 kpis.over_time("playback_failure_ratio"),
-                kpis.by_segment("playback_rebuffer_ratio", "network"),
-                kpis.by_segment("playback_rebuffer_ratio", "cdn"),
-                kpis.by_segment("playback_rebuffer_ratio", "player"),
-                kpis.by_segment("playback_failure_ratio", "player"),
+                kpis.by_segment("playback_rebuffer_ratio", "network", chosen=True),
+                kpis.by_segment("playback_rebuffer_ratio", "cdn", chosen=True),
+                kpis.by_segment("playback_rebuffer_ratio", "player", chosen=True),
+                kpis.by_segment("playback_failure_ratio", "player", chosen=True),
                 Series(
                     title="Stalls per minute",
                     question="How many stalls begin each minute, in which player?",
@@ -160,8 +167,8 @@ BOARD: Final = Board(
             "In which quality?",
             [
                 kpis.over_time("playback_bitrate_mean_bps"),
-                kpis.by_segment("playback_bitrate_mean_bps", "network"),
-                kpis.by_segment("playback_bitrate_mean_bps", "device"),
+                kpis.by_segment("playback_bitrate_mean_bps", "network", chosen=True),
+                kpis.by_segment("playback_bitrate_mean_bps", "device", chosen=True),
                 Series(
                     title="Changes of quality for an hour of watching",
                     question="How often does the rendition change in an hour of watched time?",

@@ -10,6 +10,7 @@ from grafana.build.style import (
     PER_MINUTE,
     SECONDS,
     Board,
+    Choice,
     Number,
     Prom,
     Row,
@@ -23,6 +24,7 @@ BOARD: Final = Board(
     question="How many people are there, what do they do, and how long do they stay?",
     folder="web",
     runbook="web",
+    variables=[Choice("device", "video_web_sessions_total")],
     rows=[
         Row(
             "Who is there?",
@@ -70,9 +72,9 @@ BOARD: Final = Board(
             "Do they stay?",
             [
                 kpis.over_time("web_bounce_ratio"),
-                kpis.by_segment("web_bounce_ratio", "device", span=12),
+                kpis.by_segment("web_bounce_ratio", "device", span=12, chosen=True),
                 kpis.over_time("web_session_mean_seconds"),
-                kpis.by_segment("web_session_mean_seconds", "device", span=6),
+                kpis.by_segment("web_session_mean_seconds", "device", span=6, chosen=True),
                 Spread(
                     title="Lengths of sessions",
                     question="How are the lengths of sessions spread?",
@@ -93,7 +95,7 @@ BOARD: Final = Board(
             "What do they do?",
             [
                 kpis.over_time("web_engagement_score"),
-                kpis.by_segment("web_engagement_score", "device", span=6),
+                kpis.by_segment("web_engagement_score", "device", span=6, chosen=True),
                 Series(
                     title="Actions per minute",
                     question="What do people do on pages?",

@@ -11,6 +11,7 @@ from grafana.build.style import (
     SECONDS,
     Bars,
     Board,
+    Choice,
     Panel,
     Prom,
     Row,
@@ -62,7 +63,7 @@ def _vital(vital: str, title: str, family: str, unit: str = SECONDS) -> list[Pan
         _quantile(vital, title, family, unit),
         _ratings(vital, title),
         kpis.by_segment(kpi, "route", span=12),
-        kpis.by_segment(kpi, "device", span=12),
+        kpis.by_segment(kpi, "device", span=12, chosen=True),
     ]
 
 
@@ -72,6 +73,7 @@ BOARD: Final = Board(
     question="Do pages appear soon, stay still and answer at once? If not: which, and where?",
     folder="web",
     runbook="web",
+    variables=[Choice("device", "video_web_load_seconds_count")],
     rows=[
         Row(
             "Are pages fast now?",
@@ -154,7 +156,7 @@ BOARD: Final = Board(
                     ],
                 ),
                 kpis.by_segment("web_load_p95_seconds", "route", span=8),
-                kpis.by_segment("web_load_p95_seconds", "device", span=8),
+                kpis.by_segment("web_load_p95_seconds", "device", span=8, chosen=True),
                 Bars(
                     title="Resources by load time",
                     question="How many resources of the chosen time loaded within which time?",
