@@ -55,7 +55,12 @@ BOARD: Final = Board(
                     unit=YES_NO,
                     span=24,
                     steps=((None, "#D55E00"), (1.0, "#009E73")),
-                    queries=[Prom("min by (service) (video_service_up{service=~"$service"})", "{{service}}")],
+                    queries=[
+                        Prom(
+                            'min by (service) (video_service_up{service=~"$service"})',
+                            "{{service}}",
+                        )
+                    ],
                 ),
                 kpis.over_time("service_availability_ratio"),
                 kpis.by_segment("service_availability_ratio", "service", span=12, chosen=True),
@@ -111,7 +116,12 @@ BOARD: Final = Board(
                     unit=COUNT,
                     span=24,
                     by="service",
-                    queries=[Prom("max by (service) (video_service_queue_length{service=~"$service"})", "{{service}}")],
+                    queries=[
+                        Prom(
+                            'max by (service) (video_service_queue_length{service=~"$service"})',
+                            "{{service}}",
+                        )
+                    ],
                 ),
             ],
         ),
