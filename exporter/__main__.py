@@ -1,4 +1,4 @@
-"""``python -m exporter serve | check | metrics | settings``: the command line."""
+"""``python -m exporter serve | check | report | influx | metrics | settings``: the command line."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from exporter.checkpoint import StateInUseError, UnreadableStateError
 from exporter.events import DOMAINS
 from exporter.key import UnusableKeyError
 from exporter.record import UnreadableJournalError
+from exporter.reports import command as report
+from exporter.retention import command as retention
 from exporter.settings import Settings, render
 
 USAGE: Final = 2
@@ -54,18 +56,18 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="take beacons until SIGTERM")
     commands.add_parser("check", help="print the effective settings and probe what they point to")
+    report.add(commands.add_parser("report", help="print a report, made of what Prometheus keeps"))
+    retention.add(commands.add_parser("influx", help="lay out the buckets of InfluxDB"))
     commands.add_parser("metrics", help="print docs/metrics.md")
     commands.add_parser("settings", help="print docs/settings.md")
-    command = parser.parse_args(arguments).command
-    if command in PAGES:
-        sys.stdout.write(PAGES[command]())
+    said = parser.parse_args(arguments)
+    if said.command in PAGES:
+        sys.stdout.write(PAGES[said.command]())
         return 0
     try:
         settings = Settings()
         _log_to_stderr(settings.log_level)
-        if command == "check":
-            return uvloop.run(check(settings))
-        uvloop.run(_serve(settings))
+        return uvloop.run(_run(settings, said))
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
             name = "__".join(str(part).upper() for part in each["loc"])
@@ -74,7 +76,6 @@ def main(arguments: list[str] | None = None) -> int:
     except _CANNOT_START as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
-    return 0
 
 
 _CANNOT_START: Final = (
@@ -89,8 +90,15 @@ _CANNOT_START: Final = (
 )
 
 
-async def _serve(settings: Settings) -> None:
+async def _run(settings: Settings, said: argparse.Namespace) -> int:
+    if said.command == "check":
+        return await check(settings)
+    if said.command == "report":
+        return await report.run(settings, said, time.time())
+    if said.command == "influx":
+        return await retention.run(settings.influx, said)
     await Application(settings).serve()
+    return 0
 
 
 def _log_to_stderr(level: str) -> None:

@@ -15,7 +15,9 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
@@ -32,13 +34,14 @@ from exporter.events import DOMAINS
 from exporter.formats import formats
 from exporter.formats.native import Native
 from exporter.health import Health
-from exporter.jobs import Job, Jobs
+from exporter.jobs import Hour, Job, Jobs
 from exporter.journal import Journal
 from exporter.metric import Gauge
 from exporter.pipeline import Pipeline
 from exporter.privacy import Privacy
 from exporter.receiver import Receiver
 from exporter.record import Codec
+from exporter.reports.reporting import Reporting
 from exporter.sessions import Sessions
 from exporter.settings import Settings
 from exporter.sinks.influx import InfluxSink, line
@@ -103,7 +106,17 @@ class Application:
             Job(JobName.CHECKPOINT, self._settings.journal.checkpoint_seconds, self._checkpoint),
             Job(JobName.DELIVER, self._settings.influx.every_seconds, self._deliver),
             Job(JobName.DISK, 1.0, self._watch_disk),
+            *self._reports(),
         )
+
+    def _reports(self) -> Iterable[Job]:
+        settings = self._settings.reports
+        if settings.enabled:
+            zone = ZoneInfo(settings.zone)
+            reporting = Reporting(settings, self._settings.influx, self.engine.clock.now)
+            daily, weekly = Hour(zone, settings.hour), Hour(zone, settings.hour, "mon")
+            yield Job(JobName.DAILY_REPORT, daily, partial(reporting.publish, "daily"))
+            yield Job(JobName.WEEKLY_REPORT, weekly, partial(reporting.publish, "weekly"))
 
     async def _tick(self) -> None:
         self.engine.tick()
@@ -221,7 +234,7 @@ class Application:
             telemetry.SINK_CONFIGURED: lambda: [(sink, self._delivery.configured)],
             telemetry.DEAD_LETTERS: _one(lambda: engine.dead_letters),
             telemetry.JOB_SUCCESS: lambda: [
-                ((name.value,), jobs.succeeded.get(name, 0.0)) for name in JobName
+                ((name.value,), at) for name, at in jobs.last_successes()
             ],
             telemetry.BUILD: lambda: [((__version__,), 1.0)],
         }

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
 
 import aiohttp
 from pydantic import BaseModel, SecretStr
 
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.events import DOMAINS
-from exporter.settings import Settings
+from exporter.settings import Settings, without_password
 
 
 async def check(settings: Settings) -> int:
@@ -27,6 +27,7 @@ async def check(settings: Settings) -> int:
         *_directory(settings),
         *_ports(settings),
         *[each async for each in _influx(settings)],
+        *[each async for each in _reports(settings)],
     ]
     for fault, text in findings:
         sys.stdout.write(f"{'FAULT' if fault else 'ok   '} {text}\n")
@@ -52,8 +53,7 @@ def _shown(value: object) -> str:
         return ",".join(_shown(each) for each in value)
     if isinstance(value, dict):
         return json.dumps(value)
-    # An address may hold a password too: http://name:password@influxdb:8086
-    return "" if value is None else re.sub(r"//[^/@]*@", "//********@", str(value))
+    return "" if value is None else without_password(str(value))
 
 
 Finding = tuple[bool, str]
@@ -70,9 +70,14 @@ def _catalogue(settings: Settings) -> Iterable[Finding]:
         yield False, f"series: at most {most} of {settings.series_budget}"
 
 
+def _existing(directory: Path) -> Path:
+    """The folder itself, or the one in which it would be made."""
+    return next(path for path in (directory, *directory.absolute().parents) if path.exists())
+
+
 def _directory(settings: Settings) -> Iterable[Finding]:
     directory = settings.journal.directory
-    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    existing = _existing(directory)
     free = shutil.disk_usage(existing).free
     if not os.access(existing, os.W_OK):
         yield True, f"journal: {existing} is not writable"
@@ -108,13 +113,37 @@ async def _influx(settings: Settings) -> AsyncIterator[Finding]:
         influx.secret()
     except OSError as error:
         yield True, f"influx: {influx.token_file}: {error.strerror}"
-    address = _shown(influx.url)
-    timeout = aiohttp.ClientTimeout(total=influx.timeout_seconds)
+    yield await _asked("influx", f"{influx.url.rstrip('/')}/ping", influx.timeout_seconds)
+
+
+async def _reports(settings: Settings) -> AsyncIterator[Finding]:
+    reports = settings.reports
+    if not reports.enabled:
+        yield False, "reports: none by the clock; `python -m exporter report` makes one"
+        return
+    for name, url in (
+        ("prometheus", reports.prometheus_url),
+        ("alertmanager", reports.alertmanager_url),
+    ):
+        if url:
+            ready = f"{url.rstrip('/')}/-/ready"
+            yield await _asked(f"reports, {name}", ready, reports.timeout_seconds)
+        else:
+            yield name == "prometheus", f"reports, {name}: not configured"
+    if reports.directory is None:
+        yield False, "reports: none are kept"
+        return
+    existing = _existing(reports.directory)
+    fault = not os.access(existing, os.W_OK)
+    yield fault, f"reports: {existing} is {'not ' * fault}writable"
+
+
+async def _asked(name: str, url: str, seconds: float) -> Finding:
+    """Whether something answers there; its path is not shown, as it is not what was configured."""
+    address = without_password(url).rpartition("/-/" if "/-/" in url else "/")[0]
+    timeout = aiohttp.ClientTimeout(total=seconds)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(influx.url.rstrip("/") + "/ping") as answer,
-        ):
-            yield answer.status >= 500, f"influx: {address} answers {answer.status}"
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+            return answer.status >= 500, f"{name}: {address} answers {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
-        yield True, f"influx: {address}: {type(error).__name__}"
+        return True, f"{name}: {address}: {type(error).__name__}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple, cast
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final, NamedTuple, cast
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -17,12 +18,37 @@ from exporter.telemetry import ByJob, JobName
 log = logging.getLogger(__name__)
 
 
+RETRY_MINUTES: Final = 10
+"""What is done by the clock is begun again this often while its hour lasts; the work knows when it
+is done for the day."""
+
+
+class Hour(NamedTuple):
+    """An hour of each day, or of one day of the week (``mon``), by the clock of a zone."""
+
+    zone: ZoneInfo
+    hour: int
+    weekday: str = "*"
+
+
 class Job(NamedTuple):
-    """What to do, and how many seconds lie between two beginnings of it."""
+    """What to do, and when: so many seconds after it was begun last, or in an hour of the day."""
 
     name: JobName
-    every: float
+    every: float | Hour
     work: Callable[[], Awaitable[None]]
+
+    def trigger(self) -> dict[str, Any]:
+        """The same as apscheduler says it."""
+        if isinstance(self.every, Hour):
+            return {
+                "trigger": "cron",
+                "day_of_week": self.every.weekday,
+                "hour": self.every.hour,
+                "minute": f"*/{RETRY_MINUTES}",
+                "timezone": self.every.zone,
+            }
+        return {"trigger": "interval", "seconds": self.every}
 
 
 class Jobs:
@@ -36,6 +62,12 @@ class Jobs:
         self.succeeded: dict[JobName, float] = {}
         self._running: set[asyncio.Task[None]] = set()
 
+    def last_successes(self) -> Iterator[tuple[JobName, float]]:
+        """When each job that runs all the time last did its work; 0 where it has not yet."""
+        for job in self._jobs:
+            if not isinstance(job.every, Hour):
+                yield job.name, self.succeeded.get(job.name, 0.0)
+
     def start(self) -> None:
         """Begin, on the running loop."""
         # apscheduler tells of every run, once a second, and of every turn that a slow run skips;
@@ -44,9 +76,8 @@ class Jobs:
         for job in self._jobs:
             self._scheduler.add_job(
                 self._run,
-                "interval",
-                (job,),
-                seconds=job.every,
+                args=(job,),
+                **job.trigger(),
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
@@ -123,6 +126,13 @@ class Influx(Part):
     bucket: str = Field("video", description="Bucket.")
     timeout_seconds: float = Field(10.0, gt=0, description="Time one delivery may take.")
     every_seconds: float = Field(5.0, gt=0, description="Time between deliveries.")
+    detail_days: int = Field(
+        90, ge=1, description="Days that `influx setup` lets the bucket keep every point."
+    )
+    hourly_days: int = Field(
+        365, ge=1, description="Days that it lets the hourly summaries be kept."
+    )
+    daily_days: int = Field(730, ge=1, description="Days that it lets the daily summaries be kept.")
 
     def secret(self) -> str:
         """The token, from wherever it is; OSError where the file cannot be read."""
@@ -222,6 +232,70 @@ class Playback(Part):
     )
 
 
+class Reports(Part):
+    """Reports for people: by `python -m exporter report`, and by the clock where it is enabled."""
+
+    enabled: bool = Field(False, description="Whether daily and weekly reports come by themselves.")
+    prometheus_url: str = Field(
+        "http://127.0.0.1:9090", description="Prometheus that the reports are made of."
+    )
+    alertmanager_url: str = Field(
+        "http://127.0.0.1:9093",
+        description="Alertmanager that is told of scheduled reports; empty: nobody is.",
+    )
+    zone: str = Field(
+        "UTC", description="Time zone of reports and of their schedule, such as Europe/Berlin."
+    )
+    hour: int = Field(
+        9, ge=0, le=23, description="Hour of the daily report, and on Mondays of the weekly one."
+    )
+    directory: Path | None = Field(
+        None, description="Folder for scheduled reports as HTML, PDF and JSON; empty: none is kept."
+    )
+    timeout_seconds: float = Field(30.0, gt=0, description="Time one question may take.")
+
+    @field_validator("zone")
+    @classmethod
+    def is_a_zone(cls, zone: str) -> str:
+        """A zone that does not exist would only be found out at nine o'clock."""
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+            raise ValueError(f"there is no time zone {zone!r}") from error
+        return zone
+
+
+class Probes(Part):
+    """Our own look at the services."""
+
+    targets: Annotated[tuple[str, ...], Listed] = Field(
+        (),
+        description="What to probe, by commas: service=http://host/path or service=tcp://host:port.",
+    )
+    every_seconds: float = Field(5.0, gt=0, description="Time between two probes of a target.")
+    timeout_seconds: float = Field(
+        2.0, gt=0, description="Time a target has to answer; after it, it is down."
+    )
+    statuses: Annotated[tuple[int, ...], Listed] = Field(
+        (), description="HTTP statuses that are healthy, by commas; without any, 200 to 399."
+    )
+
+    split = field_validator("targets", "statuses", mode="before")(_split)
+
+    @field_validator("targets")
+    @classmethod
+    def are_targets(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """What cannot be probed would look like a service that is down."""
+        for target in targets:
+            service, _, address = target.partition("=")
+            parts = urlsplit(address)
+            known = parts.scheme in {"http", "https", "tcp"} and parts.hostname
+            # Of TCP, no port is usual; one that is no port raises a ValueError that says so.
+            if not service or not known or (parts.port is None and parts.scheme == "tcp"):
+                raise ValueError(f"{service or target} is not given as service=http://host/path")
+        return targets
+
+
 class _Environment(EnvSettingsSource):
     """The environment; what looks like a knob and is none is handed on, to be refused by name."""
 
@@ -258,6 +332,8 @@ class Settings(BaseSettings):
     dedup: Dedup = Dedup()
     labels: Labels = Labels()
     playback: Playback = Playback()
+    probes: Probes = Probes()
+    reports: Reports = Reports()
     series_budget: int = Field(
         BUDGET, ge=1, description="Most series on /metrics; the start is refused above it."
     )
@@ -282,6 +358,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What a program says, and the environment."""
         return init_settings, _Environment(settings_cls)
+
+
+def without_password(url: str) -> str:
+    """An address that may be shown; it may hold a password: http://name:password@influxdb:8086."""
+    return re.sub(r"//[^/@]*@", "//********@", url)
 
 
 def render() -> str:

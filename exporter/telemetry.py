@@ -76,6 +76,8 @@ class JobName(Closed):
     CHECKPOINT = "checkpoint"
     DELIVER = "deliver"
     DISK = "disk"
+    DAILY_REPORT = "daily_report"
+    WEEKLY_REPORT = "weekly_report"
 
 
 class OpenTag(Closed):

@@ -1,0 +1,39 @@
+"""Tells Alertmanager, as Prometheus does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import aiohttp
+
+from exporter.reports.prometheus import AwayError
+from exporter.settings import without_password
+
+
+class Alert(NamedTuple):
+    """An alert, from when and until when it holds."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    begin: datetime
+    end: datetime
+
+
+async def tell(http: aiohttp.ClientSession, url: str, alert: Alert) -> None:
+    """Hand over an alert; the same one again changes only its words."""
+    body = {
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": alert.begin.isoformat(),
+        "endsAt": alert.end.isoformat(),
+    }
+    where = f"Alertmanager at {without_password(url)}"
+    try:
+        async with http.post(f"{url.rstrip('/')}/api/v2/alerts", json=[body]) as answer:
+            if answer.status != 200:
+                said = (await answer.text())[:300]
+                raise AwayError(f"{where}: {answer.status}: {said}")
+    except (aiohttp.ClientError, TimeoutError) as failure:
+        raise AwayError(f"{where}: {type(failure).__name__}") from failure
