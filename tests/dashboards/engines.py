@@ -16,13 +16,15 @@ from typing import Any
 import yaml
 
 
-def _binary(name: str, package: str) -> str:
+def binary(name: str, package: str) -> str:
+    """Where a program of Debian's ``package`` is."""
     found = shutil.which(name)
     assert found, f"{name} is missing: apt-get install --no-install-recommends {package}"
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -30,7 +32,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _running(command: Sequence[str], folder: Path, ready: str) -> Iterator[None]:
+def run_server(command: Sequence[str], folder: Path, ready: str) -> Iterator[None]:
     """Run a server until the end of the block; it is ready when ``ready`` answers."""
     log = folder / "log"
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
@@ -97,15 +99,15 @@ def prometheus(folder: Path, target: str, rules: Iterable[Path]) -> Iterator[Pro
         "scrape_configs": [{"job_name": "exporter", "static_configs": [{"targets": [target]}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = _free_port()
+    port = free_port()
     command = (
-        _binary("prometheus", "prometheus"),
+        binary("prometheus", "prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     )
     url = f"http://127.0.0.1:{port}"
-    with _running(command, folder, f"{url}/-/ready"):
+    with run_server(command, folder, f"{url}/-/ready"):
         yield Prometheus(url)
 
 
@@ -143,11 +145,11 @@ class InfluxDb:
 @contextmanager
 def influxdb(folder: Path) -> Iterator[InfluxDb]:
     """Run InfluxDB with an empty database ``video``."""
-    port = _free_port()
+    port = free_port()
     (folder / "influxdb.conf").write_text(
         f"""
         reporting-disabled = true
-        bind-address = "127.0.0.1:{_free_port()}"
+        bind-address = "127.0.0.1:{free_port()}"
         [meta]
           dir = "{folder}/meta"
         [data]
@@ -157,9 +159,9 @@ def influxdb(folder: Path) -> Iterator[InfluxDb]:
           bind-address = "127.0.0.1:{port}"
         """
     )
-    command = (_binary("influxd", "influxdb"), "-config", str(folder / "influxdb.conf"))
+    command = (binary("influxd", "influxdb"), "-config", str(folder / "influxdb.conf"))
     url = f"http://127.0.0.1:{port}"
-    with _running(command, folder, f"{url}/ping"):
+    with run_server(command, folder, f"{url}/ping"):
         engine = InfluxDb(url)
         request = urllib.request.Request(
             f"{url}/query", data=urllib.parse.urlencode({"q": "CREATE DATABASE video"}).encode()
