@@ -19,6 +19,7 @@ from exporter.check import check
 from exporter.checkpoint import StateInUseError, UnreadableStateError
 from exporter.events import DOMAINS
 from exporter.key import UnusableKeyError
+from exporter.probes import UnknownServiceError
 from exporter.record import UnreadableJournalError
 from exporter.reports import command as report
 from exporter.retention import command as retention
@@ -84,6 +85,7 @@ _CANNOT_START: Final = (
     StateInUseError,
     TooOldError,
     UnknownLifecycleError,
+    UnknownServiceError,
     UnreadableJournalError,
     UnreadableStateError,
     UnusableKeyError,

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from aiohttp import web
 
-from exporter import __version__, checkpoint, key, telemetry
+from exporter import __version__, checkpoint, key, probes, telemetry
 from exporter.catalogue import Catalogue
 from exporter.clock import Clock
 from exporter.connections import Site
@@ -31,6 +31,8 @@ from exporter.delivery import Delivery
 from exporter.engine import Engine
 from exporter.event import Choices, Patience
 from exporter.events import DOMAINS
+from exporter.events.platform.classes import CheckSource
+from exporter.events.platform.services import Checked
 from exporter.formats import formats
 from exporter.formats.native import Native
 from exporter.health import Health
@@ -96,6 +98,7 @@ class Application:
             clock=Clock(),
             line=line,
         )
+        self._targets = probes.targets(settings.probes, settings.labels.services)
         self._jobs = Jobs(self._timetable(), process=process, clock=self.engine.clock)
         self._disk_free = 0
         self._catalogue = catalogue
@@ -106,8 +109,13 @@ class Application:
             Job(JobName.CHECKPOINT, self._settings.journal.checkpoint_seconds, self._checkpoint),
             Job(JobName.DELIVER, self._settings.influx.every_seconds, self._deliver),
             Job(JobName.DISK, 1.0, self._watch_disk),
+            *self._probes(),
             *self._reports(),
         )
+
+    def _probes(self) -> Iterable[Job]:
+        if self._targets:
+            yield Job(JobName.PROBE, self._settings.probes.every_seconds, self._probe_all)
 
     def _reports(self) -> Iterable[Job]:
         settings = self._settings.reports
@@ -130,6 +138,20 @@ class Application:
     async def _deliver(self) -> None:
         await self._delivery.run()
 
+    async def _probe_all(self) -> None:
+        await asyncio.gather(*map(self._probe, self._targets))
+
+    async def _probe(self, target: probes.Target) -> None:
+        probed = await self._prober.probe(target)
+        if self.engine.room:
+            checked = Checked(
+                service=target.service,
+                ok=probed.ok,
+                duration_seconds=probed.seconds,
+                source=CheckSource.PROBE,
+            )
+            await self.engine.write((checked.cleaned(self._cleaner),))
+
     async def _watch_disk(self) -> None:
         settings = self._settings.journal
         self._disk_free = self.engine.watch_disk(settings.directory, settings.floor_bytes)
@@ -149,6 +171,7 @@ class Application:
             self._health.handle, settings.operations.host, settings.operations.port
         )
         cleaner = Privacy(settings.labels.lists, key.load(settings.journal.directory))
+        self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
         receiver = Receiver(
@@ -190,6 +213,7 @@ class Application:
         for runner in self._runners:
             await runner.cleanup()
         await self._jobs.stop(STOP_SECONDS)
+        await self._prober.close()
         await self.engine.close()
         await self._delivery.close()
         os.close(self._lock)
@@ -260,10 +284,11 @@ def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
         )
         for each in lifecycles
     }
+    choices = Choices(settings.playback.completion_ratio, settings.generation.retry_seconds)
     return Pipeline(
         store=Store(catalogue.durable, catalogue.members),
         dedup=Dedup(settings.dedup.window_seconds),
-        sessions=Sessions(lifecycles, patience, Choices(settings.playback.completion_ratio)),
+        sessions=Sessions(lifecycles, patience, choices),
         trials=settings.labels.experiments,
         most_tag_values=settings.labels.most_tag_values,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from pydantic import BaseModel, SecretStr
 
+from exporter import probes
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.events import DOMAINS
 from exporter.settings import Settings, without_password
@@ -27,6 +29,7 @@ async def check(settings: Settings) -> int:
         *_directory(settings),
         *_ports(settings),
         *[each async for each in _influx(settings)],
+        *await _probes(settings),
         *[each async for each in _reports(settings)],
     ]
     for fault, text in findings:
@@ -147,3 +150,19 @@ async def _asked(name: str, url: str, seconds: float) -> Finding:
             return answer.status >= 500, f"{name}: {address} answers {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
         return True, f"{name}: {address}: {type(error).__name__}"
+
+
+async def _probes(settings: Settings) -> Iterable[Finding]:
+    try:
+        targets = probes.targets(settings.probes, settings.labels.services)
+    except probes.UnknownServiceError as error:
+        return [(True, f"probes: {error}")]
+    prober = probes.Prober(settings.probes)
+    try:
+        found = await asyncio.gather(*map(prober.probe, targets))
+    finally:
+        await prober.close()
+    return [
+        (not each.ok, f"probe: {service}: {_shown(address)}: {each.says} ({each.seconds:.3f} s)")
+        for (service, address), each in zip(targets, found, strict=True)
+    ]

@@ -251,6 +251,8 @@ class Choices(NamedTuple):
 
     completion_ratio: float = 0.90
     """Share of a video's duration from which a play counts as completed."""
+    retry_seconds: float = 60.0
+    """How long another attempt of a generation may take to begin before a failure is final."""
 
 
 AS_SHIPPED: Final = Choices()

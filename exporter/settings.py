@@ -265,6 +265,14 @@ class Reports(Part):
         return zone
 
 
+class Generation(Part):
+    """When a generation has failed."""
+
+    retry_seconds: float = Field(
+        60.0, ge=0, description="Time another attempt has to begin before a failure is final."
+    )
+
+
 class Probes(Part):
     """Our own look at the services."""
 
@@ -274,7 +282,9 @@ class Probes(Part):
     )
     every_seconds: float = Field(5.0, gt=0, description="Time between two probes of a target.")
     timeout_seconds: float = Field(
-        2.0, gt=0, description="Time a target has to answer; after it, it is down."
+        2.0,
+        gt=0,
+        description="Time a target has to answer, at most the time between two probes.",
     )
     statuses: Annotated[tuple[int, ...], Listed] = Field(
         (), description="HTTP statuses that are healthy, by commas; without any, 200 to 399."
@@ -332,6 +342,7 @@ class Settings(BaseSettings):
     dedup: Dedup = Dedup()
     labels: Labels = Labels()
     playback: Playback = Playback()
+    generation: Generation = Generation()
     probes: Probes = Probes()
     reports: Reports = Reports()
     series_budget: int = Field(

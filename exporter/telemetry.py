@@ -76,6 +76,7 @@ class JobName(Closed):
     CHECKPOINT = "checkpoint"
     DELIVER = "deliver"
     DISK = "disk"
+    PROBE = "probe"
     DAILY_REPORT = "daily_report"
     WEEKLY_REPORT = "weekly_report"
 

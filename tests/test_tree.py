@@ -136,7 +136,7 @@ def test_the_core_is_named_in_the_contract_that_keeps_it_pure() -> None:
     edges = {
         "__main__", "addresses", "answers", "app", "check", "checkpoint", "connections",
         "database", "delivery", "engine", "health", "jobs", "journal",
-        "key", "receiver", "reports", "retention", "settings",
+        "key", "probes", "receiver", "reports", "retention", "settings",
         "sinks",
     }  # fmt: skip
     modules = {module.name for module in pkgutil.iter_modules([str(ROOT / "exporter")])}

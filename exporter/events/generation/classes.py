@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from exporter.event import Known
 from exporter.metric import Closed
 
@@ -32,3 +34,41 @@ class ErrorType(Known):
     PROVIDER = "provider"
     STORAGE = "storage"
     OTHER = "other"
+
+    @classmethod
+    def of(cls, text: str) -> ErrorType:
+        """The class of an error text; a member's own name counts."""
+        if text in cls._value2member_map_:
+            return cls(text)
+        for error_type, pattern in _BY_TEXT:
+            if pattern.search(text):
+                return error_type
+        return cls.OTHER
+
+
+# The first pattern that matches decides: "503: rate limit exceeded" is a rate limit first.
+_BY_TEXT = tuple(
+    (error_type, re.compile(pattern, re.IGNORECASE | re.ASCII))
+    for error_type, pattern in (
+        (ErrorType.TIMEOUT, r"time[d ]?[ -]?out|deadline|\b(?:408|504)\b"),
+        (ErrorType.RATE_LIMIT, r"rate[ _-]?limit|too many requests|throttl|quota|\b429\b"),
+        (ErrorType.MODERATION, r"moderat|nsfw|safety|policy|flagged|sensitive content"),
+        (ErrorType.STORAGE, r"storage|bucket|\bs3\b|disk|no space|\b507\b"),
+        (ErrorType.INPUT, r"invalid|unsupported|too long|prompt|bad request|\b4(?:00|13|15|22)\b"),
+        (
+            ErrorType.PROVIDER,
+            r"provider|unavailable|overload|capacity|out of memory|cuda|gpu|worker|prediction"
+            r"|server error|bad gateway|\b5\d\d\b",
+        ),
+    )
+)
+
+
+class Deal(Closed):
+    """What happened in the business around the videos; a tag of points, not a label."""
+
+    PREMIUM_OFFERED = "premium_offered"
+    PREMIUM_PURCHASED = "premium_purchased"
+    REVENUE = "revenue"
+    REFUND = "refund"
+    FEATURE_ADOPTED = "feature_adopted"

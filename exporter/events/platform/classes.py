@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from exporter.event import Known
 from exporter.metric import Closed
 
@@ -20,6 +22,11 @@ class Result(Closed):
 
     OK = "ok"
     FAILED = "failed"
+
+    @classmethod
+    def of(cls, ok: bool) -> Result:
+        """Of a flag."""
+        return cls.OK if ok else cls.FAILED
 
 
 class Lookup(Closed):
@@ -44,3 +51,28 @@ class Part(Known):
     PLAYBACK = "playback"
     WEB = "web"
     OTHER = "other"
+
+
+class Condition(Closed):
+    """What a service is, from one change to the next; a tag of points, not a label."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+# Health Check Response Format for HTTP APIs (draft-inadarei-api-health-check): pass (ok, up), warn
+# ("healthy, with some concerns") and fail (error, down); and what else services say.
+_HEALTHY: Final = frozenset(
+    {"pass", "passing", "ok", "up", "healthy", "warn", "warning", "degraded"}
+)
+_UNHEALTHY: Final = frozenset(
+    {"fail", "failing", "failed", "error", "down", "unhealthy", "critical", "out_of_service"}
+)
+
+
+def is_healthy(status: str) -> bool | None:
+    """Whether a status says healthy; None where it says neither, such as ``starting``."""
+    word = status.strip().casefold()
+    if word in _HEALTHY:
+        return True
+    return False if word in _UNHEALTHY else None

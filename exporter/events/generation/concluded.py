@@ -1,0 +1,170 @@
+"""What the pipeline itself concludes about generations; no client can send these."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from exporter.event import Event, Field, Point
+from exporter.events.generation import metrics
+from exporter.events.generation.classes import ErrorType, Outcome, Result
+from exporter.metric import Currency, Observation, Provider
+
+
+class Conclusion(Event, frozen=True, kw_only=True, gc=False):
+    """Something that no single event says."""
+
+
+class Began(Conclusion, frozen=True, kw_only=True, gc=False, tag="generation.began"):
+    """The first sign of a generation."""
+
+    def observe(self) -> list[Observation]:
+        """One request."""
+        return [metrics.REQUESTED()]
+
+
+class ErrorMet(Conclusion, frozen=True, kw_only=True, gc=False, tag="generation.error_met"):
+    """An attempt failed in a way that had not been told yet."""
+
+    provider: str
+    error_type: ErrorType
+
+    def observe(self) -> list[Observation]:
+        """One error."""
+        labels = metrics.ErrorLabels(Provider(self.provider), self.error_type)
+        return [metrics.ERRORS(labels)]
+
+
+class Clamped(Conclusion, frozen=True, kw_only=True, gc=False, tag="generation.clamped"):
+    """A number was absurd and was not used."""
+
+    def observe(self) -> list[Observation]:
+        """One absurd number."""
+        return [metrics.CLAMPED()]
+
+
+class Rated(Conclusion, frozen=True, kw_only=True, gc=False, tag="generation.rating_counted"):
+    """Somebody rated a video; the first rating counts."""
+
+    provider: str
+    rating: int
+
+    def observe(self) -> list[Observation]:
+        """One rating."""
+        labels = metrics.ByProvider(Provider(self.provider))
+        return [metrics.RATING(labels, float(self.rating))]
+
+
+class Segments(NamedTuple):
+    """What a generation is told apart by; ``stamp`` is that of its point."""
+
+    outcome: Outcome
+    provider: str
+    error_type: ErrorType | None
+    currency: str | None
+    stamp: int
+
+    @property
+    def tags(self) -> tuple[tuple[str, str], ...]:
+        """Every segment, as tags of the generation's point."""
+        return (
+            ("currency", self.currency or "none"),
+            ("error_type", self.error_type or "none"),
+            ("outcome", self.outcome),
+            ("provider", self.provider),
+        )
+
+
+class Measured(NamedTuple):
+    """Numbers of one generation in base units; None where nobody knows.
+
+    ``duration`` requested to ready (s); ``queue`` requested to started (s); ``quality`` 0 to 10;
+    ``cost`` in a listed currency; ``attempts`` that it needed.
+    """
+
+    duration: float | None = None
+    queue: float | None = None
+    quality: float | None = None
+    cost: float | None = None
+    bytes: float | None = None
+    attempts: float = 0.0
+
+
+class About(Conclusion, frozen=True, kw_only=True, gc=False):
+    """A conclusion about a generation that is over; its point is the generation's one point."""
+
+    about: Segments
+
+    def point(self, *fields: tuple[str, Field]) -> Point:
+        """The generation's one point, or more fields for it."""
+        return Point("generation", self.about.tags, fields, self.about.stamp)
+
+
+class Ended(About, frozen=True, kw_only=True, gc=False, tag="generation.ended"):
+    """A generation is over: delivered, failed, cancelled or lost."""
+
+    generation_id: str
+    measured: Measured
+    unpriced: bool
+    """Whether it cost something in a currency that is not listed."""
+    recovery: Result | None
+    errors: int
+    rating: int | None
+
+    def observe(self) -> list[Observation]:
+        """One end, and what the generation measured."""
+        about, measured = self.about, self.measured
+        provider = Provider(about.provider)
+        by_provider = metrics.ByProvider(provider)
+        ended = [metrics.ENDED(metrics.EndedLabels(about.outcome, provider))]
+        if measured.attempts:
+            ended.append(metrics.ATTEMPTS(by_provider, measured.attempts))
+        if measured.queue is not None:
+            ended.append(metrics.QUEUE_TIME((), measured.queue))
+        for histogram, value in (
+            (metrics.DURATION, measured.duration),
+            (metrics.QUALITY, measured.quality),
+        ):
+            if value is not None:
+                ended.append(histogram(by_provider, value))
+        if measured.bytes is not None:
+            ended.append(metrics.OUTPUT_BYTES(by_provider, measured.bytes))
+        if self.recovery is not None:
+            ended.append(metrics.RECOVERIES(metrics.RecoveryLabels(provider, self.recovery)))
+        return ended + self._cost(provider)
+
+    def _cost(self, provider: Provider) -> list[Observation]:
+        if self.unpriced:
+            return [metrics.UNPRICED()]
+        if self.measured.cost is None or self.about.currency is None:
+            return []
+        labels = metrics.CostLabels(provider, Currency(self.about.currency))
+        return [metrics.COST(labels, self.measured.cost), metrics.PRICED(labels)]
+
+    def points(self) -> list[Point]:
+        """The generation's one point."""
+        measured = self.measured
+        fields: list[tuple[str, Field]] = [
+            ("generation_id", self.generation_id),
+            ("attempts", measured.attempts),
+            ("errors", self.errors),
+        ]
+        numbers = (
+            ("duration_seconds", measured.duration),
+            ("queue_seconds", measured.queue),
+            ("quality_score", measured.quality),
+            ("cost", measured.cost),
+            ("bytes", measured.bytes),
+            ("rating", self.rating),
+        )
+        fields += [(name, float(value)) for name, value in numbers if value is not None]
+        return [self.point(*fields)]
+
+
+class RatedLate(About, frozen=True, kw_only=True, gc=False, tag="generation.rated_late"):
+    """A rating came after the end; it completes the generation's point."""
+
+    rating: int
+
+    def points(self) -> list[Point]:
+        """One more field for the generation's point."""
+        return [self.point(("rating", float(self.rating)))]
