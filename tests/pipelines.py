@@ -66,7 +66,7 @@ class Piped:
     """A pipeline as one instance has it, without its edges."""
 
     def __init__(self, *, patience: Patience | None = None, window: float = 7200.0) -> None:
-        waits = {each.name: patience or Patience() for each in LIFECYCLES}
+        waits = {each.name: patience or Patience(each.silence) for each in LIFECYCLES}
         self.pipeline = Pipeline(
             store=Store(CATALOGUE.durable, CATALOGUE.members),
             dedup=Dedup(window),
