@@ -81,6 +81,15 @@ class Piped:
         while self.pipeline.points:
             self.points.append(self.pipeline.points.popleft())
 
+    def take(self, events: tuple[Event, ...]) -> None:
+        """What a server told, now."""
+        self.apply(Entry(self.now, events))
+
+    def exposed(self) -> int:
+        """How many series there are."""
+        families = self._exposition.families()
+        return sum(len(each.samples) for each in families if "process_" not in each.name)
+
     def tell(self, *events: Mapping[str, Any]) -> None:
         """Let a server tell, now."""
         self.apply(Entry(self.now, told(*events)))
