@@ -48,12 +48,15 @@ class WindowsMoved(Conclusion, frozen=True, kw_only=True, gc=False, tag="retenti
 class Estimated(Conclusion, frozen=True, kw_only=True, gc=False, tag="retention.estimated"):
     """How many people there were before, and how many of them are still there."""
 
-    before: float
-    retained: float
+    before: int
+    retained: int
 
     def observe(self) -> list[Observation]:
         """Both, until the next estimate."""
-        return [metrics.PEOPLE_BEFORE((), self.before), metrics.PEOPLE_RETAINED((), self.retained)]
+        return [
+            metrics.PEOPLE_BEFORE((), float(self.before)),
+            metrics.PEOPLE_RETAINED((), float(self.retained)),
+        ]
 
 
 class Today(State, gc=False, kw_only=True, omit_defaults=True):
@@ -111,8 +114,8 @@ class Activity:
         if not any(recent) and not any(state.before):
             return Step(None)
         state.due = moment.now + EVERY
-        before = distinct.estimate(state.before)
-        retained = min(before, distinct.both(state.before, recent))
+        before = round(distinct.estimate(state.before))
+        retained = min(before, round(distinct.both(state.before, recent)))
         return Step(state, (Estimated(before=before, retained=retained),))
 
 
