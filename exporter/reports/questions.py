@@ -56,6 +56,10 @@ class Period:
         """Its beginning in Unix time."""
         return self.last - self.days * DAY
 
+    def day(self, back: int) -> datetime:
+        """So many days of 24 hours before its end, in its zone."""
+        return datetime.fromtimestamp(self.last - back * DAY, self.end.tzinfo)
+
     @property
     def history_days(self) -> int:
         """How many days back single days are compared with."""

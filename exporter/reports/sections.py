@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from itertools import groupby
 
 from exporter.reports.facts import SEVERITIES, Alarm, ErrorCount, Facts, Kpi
@@ -23,7 +22,7 @@ def report(facts: Facts, name: str, title: str, sections: Iterable[Section]) -> 
     return Report(
         name=name,
         title=title,
-        begin=period.end - timedelta(days=period.days),
+        begin=period.day(period.days),
         end=period.end,
         headline=tuple(headline(facts)),
         sections=tuple(sections),
@@ -41,6 +40,9 @@ def headline(facts: Facts) -> Iterable[str]:
             f" (target {Quantity(score.target, Unit.SCORE)},"
             f" before {Quantity(score.before, Unit.SCORE)})."
         )
+    days = len({day for kpi in facts.known for day in kpi.days if day < facts.period.days})
+    if days < facts.period.days:
+        yield f"Prometheus has data of {days} of the {facts.period.days} days."
     missed = sum(kpi.misses for kpi in facts.known)
     without = f"; {len(facts.missing)} without data" if facts.missing else ""
     yield f"{len(facts.known) - missed} of {len(facts.known)} KPIs meet their target{without}."
@@ -141,7 +143,7 @@ def day_by_day(facts: Facts, chosen: Callable[[Kpi], bool] = lambda kpi: True) -
     """Each KPI on each day, as a table and as plots."""
     known = [kpi for kpi in facts.known if chosen(kpi) and kpi.days]
     days = range(facts.period.days - 1, -1, -1)
-    ends = {day: facts.period.end - timedelta(days=day) for day in days}
+    ends = {day: facts.period.day(day) for day in days}
     columns = (
         *_OF_KPI,
         *(Column(f"{ends[day]:%Y-%m-%d}", f"{ends[day]:%a} {ends[day].day}") for day in days),
@@ -149,7 +151,7 @@ def day_by_day(facts: Facts, chosen: Callable[[Kpi], bool] = lambda kpi: True) -
     return Section(
         "days",
         "Day by day",
-        (f"Each day ends at {facts.period.end:%H:%M}.",),
+        (f"Days of 24 hours that end at {facts.period.end:%H:%M}.",),
         Table(
             columns,
             tuple(
@@ -293,7 +295,8 @@ def top_errors(facts: Facts, most: int = MOST_ERRORS) -> Section:
 def _error(error: ErrorCount) -> tuple[Cell, ...]:
     more = error.count > error.before
     text = change(error.count, error.before, Unit.COUNT)
-    tone = Tone.PLAIN if error.count == error.before else Tone.WARN if more else Tone.GOOD
+    same = error.count == error.before or text == NOTHING
+    tone = Tone.PLAIN if same else Tone.WARN if more else Tone.GOOD
     return (
         error.domain,
         error.kind,

@@ -12,6 +12,8 @@ from reportlab.lib import colors, pagesizes
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     Flowable,
@@ -38,22 +40,30 @@ TONES: Final = {
 }
 MARGIN: Final = 14 * mm
 PAGE: Final = pagesizes.landscape(pagesizes.A4)
-ACROSS: Final = PAGE[0] - 2 * MARGIN
+PADDING: Final = 6.0
+"""Of reportlab around what stands on a page."""
+
+ACROSS: Final = PAGE[0] - 2 * (MARGIN + PADDING)
 PLOTS_ABREAST: Final = 3
 SPACE: Final = 6.0
 
-BODY = ParagraphStyle("body", fontName="Helvetica", fontSize=9, leading=12, textColor=INK)
-CELL = ParagraphStyle("cell", BODY, fontSize=8, leading=10)
+# They come with reportlab and go into the file, so that it looks the same everywhere.
+PLAIN, BOLD = "Vera", "VeraBd"
+for font in (PLAIN, BOLD):
+    pdfmetrics.registerFont(TTFont(font, f"{font}.ttf"))
+
+BODY = ParagraphStyle("body", fontName=PLAIN, fontSize=8.5, leading=12, textColor=INK)
+CELL = ParagraphStyle("cell", BODY, fontSize=7.5, leading=10)
 NUMBER = ParagraphStyle("number", CELL, alignment=TA_RIGHT)
-HEAD = ParagraphStyle("head", CELL, fontName="Helvetica-Bold", textColor=SOFT)
+HEAD = ParagraphStyle("head", CELL, fontName=BOLD, textColor=SOFT)
 HEAD_OF_NUMBERS = ParagraphStyle("head of numbers", HEAD, alignment=TA_RIGHT)
-TITLE = ParagraphStyle("title", BODY, fontName="Helvetica-Bold", fontSize=18, leading=22)
+TITLE = ParagraphStyle("title", BODY, fontName=BOLD, fontSize=18, leading=22)
 PERIOD = ParagraphStyle("period", BODY, textColor=SOFT, spaceAfter=6)
-HEADLINE = ParagraphStyle("headline", BODY, fontSize=11, leading=15)
+HEADLINE = ParagraphStyle("headline", BODY, fontSize=10, leading=14)
 SECTION = ParagraphStyle(
     "section",
     BODY,
-    fontName="Helvetica-Bold",
+    fontName=BOLD,
     fontSize=12,
     leading=15,
     spaceBefore=12,
@@ -80,7 +90,7 @@ def render(report: Report) -> bytes:
 
 
 def _footer(canvas: Canvas, document: Any) -> None:
-    canvas.setFont("Helvetica", 7)
+    canvas.setFont(PLAIN, 7)
     canvas.setFillColor(SOFT)
     canvas.drawString(MARGIN, MARGIN / 2, document.title)
     canvas.drawRightString(PAGE[0] - MARGIN, MARGIN / 2, str(document.page))
@@ -123,7 +133,7 @@ def _table(table: Table) -> LongTable:
         [
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (-1, -1), 2),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 4),
+            ("RIGHTPADDING", (0, 0), (-1, -1), 10),
             ("TOPPADDING", (0, 0), (-1, -1), 1.5),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
             ("LINEBELOW", (0, 0), (-1, 0), 0.8, INK),
@@ -180,9 +190,7 @@ def _drawing(report: Report, plot: Plot) -> shapes.Drawing:
     for word in drawn.words:
         drawing.add(_string(word.text, word.x, HEIGHT - word.y, word.anchor))
     drawing.add(
-        shapes.String(
-            0, HEIGHT + 3, plot.title, fontName="Helvetica-Bold", fontSize=9.5, fillColor=INK
-        )
+        shapes.String(0, HEIGHT + 3, plot.title, fontName=BOLD, fontSize=9.5, fillColor=INK)
     )
     drawing.scale(scale, scale)
     return drawing
@@ -202,5 +210,5 @@ def _line(kind: str, points: tuple[tuple[float, float], ...]) -> shapes.PolyLine
 
 def _string(text: str, x: float, y: float, anchor: Anchor) -> shapes.String:
     return shapes.String(
-        x, y, text, textAnchor=anchor, fontName="Helvetica", fontSize=8.5, fillColor=SOFT
+        x, y, text, textAnchor=anchor, fontName=PLAIN, fontSize=8.5, fillColor=SOFT
     )
