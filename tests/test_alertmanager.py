@@ -12,17 +12,20 @@ import re
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 
 from alertmanager import derive
 from demo import webhook
+from exporter.reports.alertmanager import Alert, tell
+from exporter.reports.bulletin import LASTS
 from tests.alertmanager import story
 from tests.alertmanager.engine import (
     FASTER,
@@ -137,6 +140,8 @@ def test_the_local_file_has_the_real_tree_and_only_a_webhook_on_this_machine() -
         *(({"alertname": "X", "severity": s, "kpi": "k"}, heard_by(s)) for s in RECEIVERS),
         ({"alertname": "UploadDailySummary", "severity": "info"}, "daily"),
         ({"alertname": "UploadWeeklyTrend", "severity": "info"}, "daily"),
+        ({"alertname": "DailyReport", "severity": "info"}, "daily"),
+        ({"alertname": "WeeklyReport", "severity": "info"}, "daily"),
         ({"alertname": "X", "severity": "none"}, "team"),
         ({"alertname": "X", "severity": "hihg"}, "team"),
         ({"alertname": "X"}, "team"),
@@ -170,7 +175,10 @@ def test_every_alert_of_the_rules_has_its_route(name: str, severity: str) -> Non
     test_amtool_routes({"alertname": name, "severity": severity, "kpi": "k"}, receivers)
 
 
-def test_every_alert_that_the_tree_names_is_one_of_the_rules() -> None:
+REPORTS = {"DailyReport", "WeeklyReport"}  # the exporter itself tells these
+
+
+def test_every_alert_that_the_tree_names_is_one_of_the_rules_or_a_report() -> None:
     matchers = [m for r in routes(CONFIG["route"]) for m in r.get("matchers", [])]
     for rule in CONFIG["inhibit_rules"]:
         matchers += rule["source_matchers"] + rule["target_matchers"]
@@ -180,9 +188,10 @@ def test_every_alert_that_the_tree_names_is_one_of_the_rules() -> None:
         if matcher.startswith("alertname=")
         for pattern in matcher.split('"')[1].split("|")
     }
-    assert len(patterns) == 6
+    assert len(patterns) == 8
+    names = REPORTS | {name for name, _ in alerts_of_the_rules()}
     for pattern in patterns:
-        assert [name for name, _ in alerts_of_the_rules() if re.fullmatch(pattern, name)], pattern
+        assert [name for name in names if re.fullmatch(pattern, name)], pattern
 
 
 @pytest.mark.parametrize("severity", CHANNELS)
@@ -319,6 +328,35 @@ def test_no_e_mail_carries_info(told: Story) -> None:
     assert told.mails("Alert: ")
     for name in ("UploadDailySummary", "UploadWeeklyTrend", "UploadNewErrorType"):
         assert not told.mails(name)
+
+
+async def test_a_report_is_told_once_when_it_comes_and_the_summaries_are_not(
+    tmp_path: Path,
+) -> None:
+    now = datetime.now(UTC)
+    names = ("DailyReport", "WeeklyReport")
+    async with (
+        sinks() as heard,
+        alertmanager(faster(heard, tmp_path, "daily-summary"), tmp_path) as engine,
+        aiohttp.ClientSession() as http,
+    ):
+        for words in ("First", "Second"):
+            for name in names:
+                labels = {"alertname": name, "severity": "info", "domain": "platform"}
+                labels["day"] = f"{now:%Y-%m-%d}"
+                alert = Alert(labels, {"summary": f"{words} {name}"}, now, now + LASTS)
+                await tell(http, engine.url, alert)
+        await engine.post(story.DAILY, story.WEEKLY, story.INFO)
+        await asyncio.sleep(6 * MINUTE)
+        quiet = {
+            each["labels"]["alertname"]
+            for each in await engine.alerts()
+            if each["status"]["inhibitedBy"]
+        }
+    told = [d for d in heard.deliveries if d.channel == "webhook"]
+    assert quiet == {"UploadDailySummary", "UploadWeeklyTrend"}
+    assert sorted(each.body["groupLabels"].get("alertname", "") for each in told) == ["", *names]
+    assert {d.channel for d in heard.deliveries} == CHANNELS["info"]
 
 
 # Inhibition
