@@ -125,6 +125,36 @@ class Piped:
         )
 
 
+class Saved:
+    """A state file in memory: what checkpoints have written so far."""
+
+    def __init__(self) -> None:
+        self.counters: dict[str, bytes] = {}
+        self.sessions: dict[tuple[str, str], bytes] = {}
+        self.ids: list[tuple[int, bytes]] = []
+
+    def save(self, piped: Piped) -> None:
+        pipeline = piped.pipeline
+        self.counters |= pipeline.store.changed()
+        for name, subject, body in pipeline.sessions.changed():
+            if body is None:
+                self.sessions.pop((name, subject), None)
+            else:
+                self.sessions[name, subject] = body
+        self.ids += pipeline.dedup.fresh().items()
+        dedup = pipeline.dedup
+        self.scalars = (pipeline.now, pipeline.stamps, dedup.generation, dedup.turned)
+
+    def restored(self) -> Piped:
+        piped = Piped()
+        pipeline = piped.pipeline
+        pipeline.now, pipeline.stamps, generation, turned = self.scalars
+        assert pipeline.store.restore(self.counters) == []
+        pipeline.sessions.restore([(*key, body) for key, body in self.sessions.items()])
+        pipeline.dedup.restore(generation, turned, self.ids)
+        return piped
+
+
 def entries(stream: Sequence[tuple[float, tuple[Event, ...]]]) -> list[Entry]:
     """Entries from pauses (seconds) and the events after them."""
     now, made = START, []

@@ -26,7 +26,7 @@ from tests.beacons import (
     UPLOAD_EXPERIENCE,
     UPLOAD_PERFORMANCE,
 )
-from tests.pipelines import START, TYPES, Piped, Series, codec, entries, parse, told
+from tests.pipelines import START, TYPES, Piped, Saved, Series, codec, entries, parse, told
 
 SETTLE = Patience().settle
 SILENCE = Patience().silence
@@ -182,36 +182,6 @@ def test_replaying_what_was_written_gives_what_was_counted_live(
     assert one.series() == other.series()
     assert one.points == other.points
     assert one.pipeline.sessions.changed() == other.pipeline.sessions.changed()
-
-
-class Saved:
-    """A state file in memory: what checkpoints have written so far."""
-
-    def __init__(self) -> None:
-        self.counters: dict[str, bytes] = {}
-        self.sessions: dict[tuple[str, str], bytes] = {}
-        self.ids: list[tuple[int, bytes]] = []
-
-    def save(self, piped: Piped) -> None:
-        pipeline = piped.pipeline
-        self.counters |= pipeline.store.changed()
-        for name, subject, body in pipeline.sessions.changed():
-            if body is None:
-                self.sessions.pop((name, subject), None)
-            else:
-                self.sessions[name, subject] = body
-        self.ids += pipeline.dedup.fresh().items()
-        dedup = pipeline.dedup
-        self.scalars = (pipeline.now, pipeline.stamps, dedup.generation, dedup.turned)
-
-    def restored(self) -> Piped:
-        piped = Piped()
-        pipeline = piped.pipeline
-        pipeline.now, pipeline.stamps, generation, turned = self.scalars
-        assert pipeline.store.restore(self.counters) == []
-        pipeline.sessions.restore([(*key, body) for key, body in self.sessions.items()])
-        pipeline.dedup.restore(generation, turned, self.ids)
-        return piped
 
 
 @given(streams(), st.data())
