@@ -5,30 +5,19 @@ Pure: the same random numbers and the same moment give the same bytes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from random import Random
 from typing import Any, Final, NamedTuple
 
 from demo.hours import GOOD, Weather
+from demo.message import EVENTS, Message, encode
 from demo.plan import ABANDONED, COMPLETED, FAILED, Chunk, plan
 from demo.truth import Truth
 from demo.world import MB, Trouble, somebody, spread
 
-EVENTS: Final = "/v1/events"
 ANALYTICS: Final = "/api/analytics"
 NO_CHUNK_ENDED: Final = 1.7976931348623157e308
 """What the tracker says as its fastest chunk where there was none (``Number.MAX_VALUE``)."""
-
-
-class Message(NamedTuple):
-    """One request: when (seconds since the start), where to, and the events in it by type."""
-
-    at: float
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    types: tuple[str, ...]
 
 
 class Clocks(NamedTuple):
@@ -417,7 +406,7 @@ class Life:
         self, after: float, path: str, body: Any, event: str, content_type: str = "application/json"
     ) -> Message:
         headers = {"Content-Type": content_type, "User-Agent": self._person.device.user_agent}
-        return Message(self.began + after, path, headers, _encode(body), (event,))
+        return Message(self.began + after, path, headers, encode(body), (event,))
 
     # -- What it amounts to ----------------------------------------------------------------------
 
@@ -539,7 +528,7 @@ def native(at: float, *events: dict[str, Any]) -> Message:
     """A body of /v1/events."""
     types = tuple(event["type"] for event in events)
     headers = {"Content-Type": "application/json"}
-    return Message(at, EVENTS, headers, _encode({"events": events}), types)
+    return Message(at, EVENTS, headers, encode({"events": events}), types)
 
 
 def template(path: str) -> str:
@@ -551,7 +540,3 @@ def template(path: str) -> str:
         elif place and parts[place - 1] == "chunks":
             parts[place] = ":index"
     return "/".join(parts)
-
-
-def _encode(body: Any) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()

@@ -14,7 +14,8 @@ from random import Random
 from typing import Final, NamedTuple
 
 from demo.hours import Hour, hour_at
-from demo.life import Clocks, Life, Message, native, operated
+from demo.life import Clocks, Life, native, operated
+from demo.message import Message
 from demo.truth import Truth
 from demo.world import spread
 

@@ -9,21 +9,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import heapq
 import json
 import math
 import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import aiohttp
 
 from demo.hours import Hour
-from demo.life import Message
+from demo.message import Message
 from demo.model import HOSTILE, PEACE, Model, Run
+from demo.scenes import SCENES
+from demo.scenes.flow import Scene, Times
 from demo.truth import Truth
 
 AT_ONCE: Final = 64
@@ -50,14 +55,14 @@ class Sender:
         self._away = False
         self.answers: Counter[int] = Counter()
 
-    async def send(self, model: Model) -> None:
+    async def send(self, messages: Iterable[Message]) -> None:
         """Send everything; returns when the last one is answered."""
         began = time.monotonic()
         async with (
             aiohttp.ClientSession(timeout=TIMEOUT) as http,
             asyncio.TaskGroup() as tasks,
         ):
-            for message in model.messages():
+            for message in messages:
                 await asyncio.sleep(began + message.at / self._speed - time.monotonic())
                 self._announce(self._run.hour(message.at))
                 await self._room.acquire()
@@ -125,10 +130,13 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-async def traffic(url: str, run: Run, speed: float) -> Truth | None:
+async def traffic(url: str, run: Run, speed: float, scenes: Sequence[Scene]) -> Truth | None:
     """Send a run; returns the truth of it, or None where somebody stopped it before its end."""
     sender, model = Sender(url, run, speed), Model(run)
-    sending = asyncio.ensure_future(sender.send(model))
+    times = Times(run.epoch, run.hour_seconds, run.seconds)
+    others = (scene(times, Random(f"{run.seed}-{n}")) for n, scene in enumerate(scenes))
+    messages = heapq.merge(model.messages(), *others, key=lambda message: message.at)
+    sending = asyncio.ensure_future(sender.send(messages))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, sending.cancel)
@@ -151,6 +159,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1, help="another seed, other people")
     options.add_argument("--uploads", type=float, default=math.inf, help="so many, then stop")
     options.add_argument("--seconds", type=float, default=math.inf, help="begin none after that")
+    options.add_argument("--uploads-only", action="store_true", help="no other domain")
     options.add_argument("--hostile", action="store_true", help="repeat, shuffle, wrong clocks")
     options.add_argument("--truth", type=Path, help="write here what must have been counted")
     chosen = options.parse_args()
@@ -166,7 +175,10 @@ def main() -> None:
         hostility=HOSTILE if chosen.hostile else PEACE,
     )
     try:
-        truth = asyncio.run(traffic(chosen.url, run, chosen.speed))
+        # Of the other domains nobody keeps a truth, and a number of uploads ends them alone.
+        alone = chosen.uploads_only or chosen.truth or math.isfinite(chosen.uploads)
+        scenes = () if alone else SCENES
+        truth = asyncio.run(traffic(chosen.url, run, chosen.speed, scenes))
     except* NotTakenError as errors:
         raise SystemExit(str(errors.exceptions[0])) from errors
     if chosen.truth and truth is None:

@@ -7,13 +7,14 @@ from collections import Counter
 import pytest
 
 from demo.hours import BAD, GOOD, Weather, hour_at
-from demo.life import Clocks, Life, Message, template
+from demo.life import Clocks, Life, template
+from demo.message import Message
 from demo.model import HOSTILE, PEACE, Hostility, Model, Run
 from demo.truth import Truth, quantile, sample
 from demo.world import COUNTRIES, DEVICES, PICTURES, TROUBLES
 from exporter.catalogue import DEFAULTS
 from exporter.event import Event, event_type
-from exporter.events import DOMAINS
+from exporter.events import upload
 from exporter.events.upload.classes import ErrorType, Resolution
 from exporter.privacy import Privacy
 from exporter.record import Entry
@@ -60,7 +61,7 @@ def test_the_exporter_reads_every_message_as_the_events_that_it_is(hostility: Ho
 
 def test_every_kind_of_beacon_and_event_is_sent() -> None:
     sent = {event for message in read(uploads=1000)[0] for event in message.types}
-    known = {event_type(e) for domain in DOMAINS for e in (*domain.events, *domain.reports)}
+    known = {event_type(e) for e in (*upload.DOMAIN.events, *upload.DOMAIN.reports)}
     assert sent == known
 
 
