@@ -31,6 +31,10 @@ FATAL: Final = (
 )
 
 
+Said = tuple[float, dict[str, Any]]
+"""What is said, and how many seconds after the request."""
+
+
 class Video(NamedTuple):
     """A video of the catalogue: how popular, how long (s), where people leave (share), preview."""
 
@@ -151,7 +155,7 @@ def _followed(viewing: Viewing) -> Iterator[Message]:
         yield told(viewing.times, at, said)
 
 
-def _events(viewing: Viewing) -> Iterator[tuple[float, dict[str, Any]]]:
+def _events(viewing: Viewing) -> Iterator[Said]:
     rng, video, person = viewing.rng, viewing.video, viewing.person
     slow = viewing.weather.slowing
     yield (
@@ -178,58 +182,76 @@ def _events(viewing: Viewing) -> Iterator[tuple[float, dict[str, Any]]]:
         yield startup * 0.8, {"type": "playback.left"}
         return
     yield startup, {"type": "playback.started", "startup_seconds": round(startup, 3)}
-    yield from _watched(viewing, startup, fails)
+    yield from _Watching(viewing, startup).events(fails)
 
 
-def _watched(
-    viewing: Viewing, startup: float, fails: float
-) -> Iterator[tuple[float, dict[str, Any]]]:
-    rng, slow = viewing.rng, viewing.weather.slowing
-    rung = max(0, sum(viewing.person.bytes_per_second * 8 * 0.8 > rate for rate in LADDER) - 1)
-    yield startup + 0.01, {"type": "playback.rendition_changed", "bitrate_bps": LADDER[rung]}
-    reached, position, at = _reached(viewing), 0.0, startup
-    # Some players count what happened, others only tell when it happens.
-    counts = viewing.player != "native"
-    total: dict[str, float] = {"quality_changes": 0}
-    if counts:
-        total |= {"stalls": 0, "stalled_seconds": 0.0}
-    bits = 0.0
-    while position < reached:
-        step = min(REPORT_SECONDS, reached - position)
-        position, at = position + step, at + step
-        bits += step * LADDER[rung]
-        if rng.random() < 0.02 * slow**2:
-            took = spread(rng, 0.7 * slow, 0.5)
-            if counts:
-                total["stalls"] += 1
-                total["stalled_seconds"] = round(total["stalled_seconds"] + took, 3)
-            else:
-                yield at, {"type": "playback.stalled"}
-                yield at + took, {"type": "playback.resumed"}
-            at += took
-            if rung:
-                rung -= 1
-                total["quality_changes"] += 1
-        said = {
-            "position_seconds": round(position, 2),
-            "watched_seconds": round(at, 3),
-            "media_seconds": round(position, 2),
-            "bits": round(bits),
-            **total,
+class _Watching:
+    """A play after its first frame, and what its player has counted of it."""
+
+    def __init__(self, viewing: Viewing, startup: float) -> None:
+        self._viewing = viewing
+        self._rng = viewing.rng
+        self._at = startup
+        self._position = self._bits = 0.0
+        speed = viewing.person.bytes_per_second * 8 * 0.8
+        self._rung = max(0, sum(speed > rate for rate in LADDER) - 1)
+        # Some players count their stalls, others only tell when one happens.
+        self._counts = viewing.player != "native"
+        self._totals: dict[str, float] = {"quality_changes": 0}
+        if self._counts:
+            self._totals |= {"stalls": 0, "stalled_seconds": 0.0}
+
+    def events(self, fails: float) -> Iterator[Said]:
+        """Everything until the end; an attempt of a minute fails in ``fails`` of all cases."""
+        yield (
+            self._at + 0.01,
+            {"type": "playback.rendition_changed", "bitrate_bps": LADDER[self._rung]},
+        )
+        reached = _reached(self._viewing)
+        while self._position < reached:
+            step = min(REPORT_SECONDS, reached - self._position)
+            self._position += step
+            self._at += step
+            self._bits += step * LADDER[self._rung]
+            yield from self._stalls()
+            if self._rng.random() < fails / 4:
+                yield self._at, {"type": "playback.failed", "error": pick(self._rng, FATAL)}
+                return
+            if self._position < reached:
+                yield self._at, {"type": "playback.progressed", **self._counted()}
+                yield from self._whims()
+        ended = "finished" if reached >= self._viewing.video.seconds else "left"
+        yield self._at, {"type": f"playback.{ended}", **self._counted()}
+
+    def _stalls(self) -> Iterator[Said]:
+        slow = self._viewing.weather.slowing
+        if self._rng.random() >= 0.02 * slow**2:
+            return
+        took = spread(self._rng, 0.7 * slow, 0.5)
+        if self._counts:
+            self._totals["stalls"] += 1
+            self._totals["stalled_seconds"] = round(self._totals["stalled_seconds"] + took, 3)
+        else:
+            yield self._at, {"type": "playback.stalled"}
+            yield self._at + took, {"type": "playback.resumed"}
+        self._at += took
+        if self._rung:
+            self._rung -= 1
+            self._totals["quality_changes"] += 1
+
+    def _whims(self) -> Iterator[Said]:
+        """Now and then somebody jumps, or pauses."""
+        for share, kind, median in ((0.02, "seeked", 0.4), (0.03, "paused", 6.0)):
+            if self._rng.random() < share:
+                yield self._at + 0.1, {"type": f"playback.{kind}"}
+                self._at += 0.1 + spread(self._rng, median, 0.4)
+                yield self._at, {"type": "playback.resumed"}
+
+    def _counted(self) -> dict[str, float]:
+        return {
+            "position_seconds": round(self._position, 2),
+            "watched_seconds": round(self._at, 3),
+            "media_seconds": round(self._position, 2),
+            "bits": round(self._bits),
+            **self._totals,
         }
-        if rng.random() < fails / 4:
-            yield at, {"type": "playback.failed", "error": pick(rng, FATAL)}
-            return
-        if position >= reached:
-            ended = "finished" if reached >= viewing.video.seconds else "left"
-            yield at, {"type": f"playback.{ended}", **said}
-            return
-        yield at, {"type": "playback.progressed", **said}
-        if rng.random() < 0.02:
-            yield at + 0.1, {"type": "playback.seeked"}
-            at += spread(rng, 0.4, 0.4)
-            yield at, {"type": "playback.resumed"}
-        if rng.random() < 0.03:
-            yield at + 0.1, {"type": "playback.paused"}
-            at += spread(rng, 6.0, 0.5)
-            yield at, {"type": "playback.resumed"}
