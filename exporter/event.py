@@ -311,11 +311,23 @@ class Lifecycle(Protocol):
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """What came with a body: a fingerprint of its bytes, its ``kind``, and who sent it."""
+    """What came with a body: a fingerprint of its bytes, its ``kind``, and who sent it.
+
+    ``user_agent`` is for telling senders apart by a keyed hash; no event may hold it.
+    """
 
     id: str
     kind: str | None
     client: Client
+    user_agent: str | None = None
+
+
+class Unfit(NamedTuple):
+    """One part of a body that is no event: its place, what is wrong with it, and its bytes."""
+
+    place: int
+    error: msgspec.ValidationError
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,12 +336,12 @@ class Beacon:
 
     ``kind`` is the ``type`` of the query string where several bodies share one path; a beacon
     without a kind takes what no other takes. ``translate(body, received, cleaner)`` gives the
-    events in the body.
+    events in the body; a part of it that is :class:`Unfit` costs the others nothing.
     """
 
     path: str
     shape: Any
-    translate: Callable[[Any, Received, Cleaner], Iterable[Event]]
+    translate: Callable[[Any, Received, Cleaner], Iterable[Event | Unfit]]
     kind: str | None = None
 
 

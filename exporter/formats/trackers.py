@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from exporter.event import Beacon, Cleaner, Domain, Received
-from exporter.formats.format import Parsed, RefusedError, Sender, decode
+from exporter.event import Beacon, Cleaner, Domain, Event, Received, Unfit
+from exporter.formats.format import (
+    Parsed,
+    RefusedError,
+    Rejected,
+    Sender,
+    decode,
+    reason_of,
+)
 from exporter.telemetry import Rejection
 
 
@@ -45,8 +52,14 @@ class Trackers:
         if sender.kind:
             # Two kinds may have the same bytes, and are two beacons all the same.
             beacon_id.update(b"\0" + sender.kind.encode(errors="replace"))
-        received = Received(beacon_id.hexdigest(), sender.kind, client)
-        events = tuple(reader.beacon.translate(read, received, self._cleaner))
-        if len(events) > sender.most_events:
+        received = Received(beacon_id.hexdigest(), sender.kind, client, sender.user_agent)
+        events: list[Event] = []
+        rejected: list[Rejected] = []
+        for found in reader.beacon.translate(read, received, self._cleaner):
+            if isinstance(found, Unfit):
+                rejected.append(Rejected(found.place, reason_of(found.error), found.body))
+            else:
+                events.append(found)
+        if len(events) + len(rejected) > sender.most_events:
             raise RefusedError(Rejection.TOO_MANY_EVENTS)
-        return Parsed(events)
+        return Parsed(tuple(events), tuple(rejected))
