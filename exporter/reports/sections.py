@@ -142,6 +142,8 @@ def _trend(kpi: Kpi, before: float | None) -> Mark:
 def day_by_day(facts: Facts, chosen: Callable[[Kpi], bool] = lambda kpi: True) -> Section:
     """Each KPI on each day, as a table and as plots."""
     known = [kpi for kpi in facts.known if chosen(kpi) and kpi.days]
+    if not known:
+        return Section("days", "Day by day", ("No such KPI has data.",))
     days = range(facts.period.days - 1, -1, -1)
     ends = {day: facts.period.day(day) for day in days}
     columns = (

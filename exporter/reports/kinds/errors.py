@@ -10,7 +10,16 @@ from exporter.reports.facts import Facts, Kpi
 from exporter.reports.quantity import Quantity, Unit
 from exporter.reports.report import Section
 
-WORDS: Final = {"error", "failure", "success", "recovery", "loss", "available", "availability"}
+WORDS: Final = {
+    "error",
+    "failure",
+    "success",
+    "recovery",
+    "loss",
+    "available",
+    "availability",
+    "try",
+}
 MOST_TYPES: Final = 100
 
 

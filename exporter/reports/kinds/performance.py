@@ -11,6 +11,7 @@ from exporter.reports.report import Section
 
 WORDS: Final = {
     "seconds", "bps", "bytes", "utilisation", "used", "cache", "queue", "increase", "rebuffer",
+    "efficiency", "cost",
     "lcp", "inp", "fcp", "ttfb",
 }  # fmt: skip
 
