@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from exporter.event import Known
 from exporter.metric import Closed
 
@@ -53,6 +55,37 @@ class ErrorType(Known):
     TIMEOUT = "timeout"
     OTHER = "other"
 
+    @classmethod
+    def of(cls, text: str) -> ErrorType:
+        """The class of an error's text or code; a member's own name counts."""
+        if text in cls._value2member_map_:
+            return cls(text)
+        for error_type, pattern in _BY_TEXT:
+            if pattern.search(text):
+                return error_type
+        return cls.OTHER
+
+
+# The first pattern that matches decides: hls.js says "manifestLoadTimeOut", which is a timeout.
+_BY_TEXT = tuple(
+    (error_type, re.compile(pattern, re.IGNORECASE | re.ASCII))
+    for error_type, pattern in (
+        (ErrorType.TIMEOUT, r"time[d ]?[ _-]?out|deadline|\b(?:408|504)\b"),
+        (
+            ErrorType.DRM,
+            r"\bdrm|key ?system|licen[cs]e|\beme\b|widevine|fairplay|playready|encrypt",
+        ),
+        (ErrorType.MANIFEST, r"manifest|playlist|\bmpd\b|m3u8|level ?(?:load|empty|pars)"),
+        (ErrorType.UNSUPPORTED, r"not[ _]supported|unsupported|incompatible|codec"),
+        (
+            ErrorType.NETWORK,
+            r"network|failed to fetch|offline|connection|socket|dns|(?:frag|key) ?load|download"
+            r"|\bhttp|\b[45]\d\d\b",
+        ),
+        (ErrorType.MEDIA, r"decod|media|buffer|append|demux|\bvideo|\baudio|frag ?pars"),
+    )
+)
+
 
 class Completed(Closed):
     """Whether the furthest position reached the configured share of the duration."""
@@ -66,3 +99,26 @@ class Preview(Closed):
 
     YES = "yes"
     NO = "no"
+
+    @classmethod
+    def of(cls, preview: bool | None) -> Preview:
+        """Of a flag; who says nothing means no preview."""
+        return cls.YES if preview else cls.NO
+
+
+class Completion(Closed):
+    """How much of the video was seen, by the furthest position; a tag of points, not a label."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, ratio: float | None) -> Completion:
+        """Above 75 % is high, from 50 % on it is medium."""
+        if ratio is None:
+            return cls.UNKNOWN
+        if ratio > 0.75:
+            return cls.HIGH
+        return cls.MEDIUM if ratio >= 0.5 else cls.LOW

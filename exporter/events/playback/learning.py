@@ -1,0 +1,253 @@
+"""What one event says of its play, and what of that is said for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+from exporter.event import Event, Network
+from exporter.events.playback import told
+from exporter.events.playback.classes import BeaconFormat, ErrorType, Outcome, Player, Preview
+from exporter.events.playback.concluded import Clamped, ErrorMet, Viewed
+from exporter.events.playback.order import sequence
+from exporter.events.playback.path import Path
+from exporter.events.playback.state import Facts
+from exporter.events.playback.timeline import Change, Sign, Timeline
+from exporter.events.playback.totals import UNSAID, Totals
+from exporter.instant import LONGEST, Instant, earlier
+
+MOST_COUNT: Final = 100_000.0
+MOST_BITS: Final = 2.0**53
+
+Concluded = list[Event]
+
+
+def learn(facts: Facts, event: told.Told, now: float) -> Concluded:
+    """Take over what ``event`` says; what it says for the first time may be a conclusion."""
+    concluded: Concluded = []
+    if facts.about is None:
+        _learn_client(facts, event)
+        _learn_video(facts, event, concluded)
+        if event.sequence is not None:
+            if facts.sequence is None:
+                facts.sequence = sequence(event.sequence)
+            elif not facts.sequence.saw(event.sequence):
+                clamp(facts, "sequence", concluded)
+    instant = Instant(now, event.at)
+    means = _MEANS[type(event)](facts, event, instant, concluded)
+    if means is not None and facts.about is None and event.format is not BeaconFormat.TRACKER:
+        # The trackers of our pages count for themselves, and know no states.
+        facts.timeline = facts.timeline or Timeline()
+        number = -1 if event.sequence is None else event.sequence
+        facts.timeline.saw(Sign(means[0], number, instant, means[1]))
+    return concluded
+
+
+def _learn_client(facts: Facts, event: told.Told) -> None:
+    client = event.client
+    if client != facts.client:
+        facts.client = facts.client.informed(client)
+    if event.network is not Network.OTHER:
+        facts.network = event.network
+    if event.cdn is not None:
+        facts.cdn = event.cdn
+    if event.player is not Player.OTHER and not facts.introduced:
+        facts.player = event.player
+    if facts.format is BeaconFormat.OTHER:
+        facts.format = event.format
+
+
+def _learn_video(facts: Facts, event: told.Told, concluded: Concluded) -> None:
+    if facts.video is None and event.video_id is not None:
+        facts.video = _shared(event.video_id)
+    if facts.course is None and event.course_id is not None:
+        facts.course = _shared(event.course_id)
+    duration = _limited(facts, "duration", event.duration_seconds, LONGEST, concluded)
+    # Nothing lasts 0 s: that is a player that does not know yet.
+    if duration:
+        facts.duration = max(facts.duration or 0.0, duration)
+
+
+@lru_cache(16_384)
+def _shared(name: str) -> str:
+    """One string for all plays of a video."""
+    return name
+
+
+# -- what cannot be ------------------------------------------------------------------------------
+_LIMITED: Final = (
+    *("duration", "sequence", "startup", "stall", "bitrate", "position", "clock"),
+    *Totals._fields,
+)
+"""What can be absurd, each counted once for each play: a repetition is no other absurdity."""
+
+
+def clamp(facts: Facts, name: str, concluded: Concluded) -> None:
+    """A number of a play is absurd."""
+    bit = 1 << _LIMITED.index(name)
+    if not facts.absurd & bit:
+        facts.absurd |= bit
+        concluded.append(Clamped())
+
+
+def _limited(
+    facts: Facts, name: str, value: float | None, most: float, concluded: Concluded
+) -> float | None:
+    if value is None or 0.0 <= value <= most:
+        return value
+    clamp(facts, name, concluded)
+    return None
+
+
+# -- what each event means -----------------------------------------------------------------------
+Means = tuple[Change, float] | None
+"""How the play changes, with a number that belongs to it; None where it was absurd."""
+
+
+def _request(facts: Facts, event: told.Requested, instant: Instant, concluded: Concluded) -> Means:
+    facts.requested = earlier(facts.requested, instant)
+    facts.viewer = facts.viewer or event.viewer
+    view(facts, event.preview, concluded)
+    return Change.REQUESTED, 0.0
+
+
+def view(facts: Facts, preview: bool, concluded: Concluded) -> None:
+    """The first request says what was asked for; it is one view, however often it comes."""
+    if facts.preview is None and facts.about is None:
+        facts.preview = preview
+        concluded.append(Viewed(video=facts.video, preview=Preview.of(preview)))
+
+
+def _start(facts: Facts, event: told.Started, instant: Instant, concluded: Concluded) -> Means:
+    said = _limited(facts, "startup", event.startup_seconds, LONGEST, concluded)
+    if said is not None:
+        known = facts.said_startup
+        facts.said_startup = said if known is None else min(said, known)
+    return _move(facts, event, instant, concluded)
+
+
+def _move(facts: Facts, event: told.Told, instant: Instant, concluded: Concluded) -> Means:
+    facts.started = True
+    facts.first_frame = earlier(facts.first_frame, instant)
+    return Change.PLAYING, 0.0
+
+
+def _stall(facts: Facts, event: told.Stalled, instant: Instant, concluded: Concluded) -> Means:
+    if event.seconds is None:
+        return Change.STALLED, 0.0
+    seconds = _limited(facts, "stall", event.seconds, LONGEST, concluded)
+    return None if seconds is None else (Change.STALLED_FOR, seconds)
+
+
+def _pause(facts: Facts, event: told.Paused, instant: Instant, concluded: Concluded) -> Means:
+    return Change.PAUSED, 0.0
+
+
+def _seek(facts: Facts, event: told.Seeked, instant: Instant, concluded: Concluded) -> Means:
+    return Change.SEEKED, 0.0
+
+
+def _change_rendition(
+    facts: Facts, event: told.RenditionChanged, instant: Instant, concluded: Concluded
+) -> Means:
+    bitrate = _limited(facts, "bitrate", event.bitrate_bps, MOST_BITS, concluded)
+    return None if bitrate is None else (Change.RENDITION, bitrate)
+
+
+_LIMITS: Final = tuple(
+    zip(
+        Totals._fields,
+        (LONGEST, MOST_COUNT, LONGEST, LONGEST, MOST_BITS, MOST_COUNT, MOST_COUNT, MOST_COUNT),
+        strict=True,
+    )
+)
+
+
+def _progress(
+    facts: Facts, event: told.Progressed, instant: Instant, concluded: Concluded
+) -> Means:
+    """Totals and position, and whether they show that the picture has moved."""
+    said = (
+        event.watched_seconds,
+        event.stalls,
+        event.stalled_seconds,
+        event.media_seconds,
+        event.bits,
+        event.pauses,
+        event.seeks,
+        event.quality_changes,
+    )
+    usable = []
+    for value, (name, most) in zip(said, _LIMITS, strict=True):
+        limited = _limited(facts, name, value, most, concluded)
+        usable.append(UNSAID if limited is None else limited)
+    reported = facts.reported.greatest(Totals._make(usable))
+    if reported != facts.reported:
+        facts.reported = reported
+    position = _limited(facts, "position", event.position_seconds, LONGEST, concluded)
+    if position is not None:
+        facts.furthest = max(position, facts.furthest or 0.0)
+        if facts.about is None:
+            clock = instant.server if event.at is None else event.at
+            facts.path = facts.path or Path()
+            watched = clock if usable[0] < 0 else usable[0]
+            facts.path.saw(watched, position, event.speed, instant.server)
+    moved = usable[0] > 0 or bool(position)
+    facts.started = facts.started or moved
+    return (Change.MOVED if moved else Change.ALIVE), 0.0
+
+
+def _finish(facts: Facts, event: told.Finished, instant: Instant, concluded: Concluded) -> Means:
+    _progress(facts, event, instant, concluded)
+    facts.started = True
+    _end(facts, Outcome.FINISHED)
+    return Change.OVER, 0.0
+
+
+def _leave(facts: Facts, event: told.Left, instant: Instant, concluded: Concluded) -> Means:
+    _progress(facts, event, instant, concluded)
+    facts.left = earlier(facts.left, instant)
+    _end(facts, Outcome.LEFT)
+    return Change.OVER, 0.0
+
+
+_KINDS: Final = tuple(ErrorType)
+
+
+def _fail(facts: Facts, event: told.Failed, instant: Instant, concluded: Concluded) -> Means:
+    error_type = event.error_type or ErrorType.OTHER
+    bit = 1 << _KINDS.index(error_type)
+    if not facts.errors & bit:
+        facts.errors |= bit
+        concluded.append(ErrorMet(error_type=error_type))
+    if not event.fatal:
+        return Change.ALIVE, 0.0
+    _end(facts, Outcome.FAILED)
+    return Change.OVER, 0.0
+
+
+_OUTCOMES: Final = (Outcome.LEFT, Outcome.FAILED, Outcome.FINISHED)
+"""Of several ends the last one in here counts, in whatever order they came."""
+
+
+def _end(facts: Facts, outcome: Outcome) -> None:
+    if facts.about is None:
+        known = facts.outcome
+        facts.outcome = outcome if known is None else max(known, outcome, key=_OUTCOMES.index)
+
+
+_MEANS: Final[dict[type[told.Told], Callable[[Facts, Any, Instant, Concluded], Means]]] = {
+    told.Requested: _request,
+    told.Started: _start,
+    told.Resumed: _move,
+    told.Stalled: _stall,
+    told.Paused: _pause,
+    told.Seeked: _seek,
+    told.RenditionChanged: _change_rendition,
+    told.Progressed: _progress,
+    told.Finished: _finish,
+    told.Left: _leave,
+    told.Failed: _fail,
+}
+ABOUT: Final = tuple(_MEANS)

@@ -1,0 +1,258 @@
+"""The life of one play: it is asked for, it starts or does not, and it ends exactly once.
+
+What a player has counted is cumulative: the greatest of each number is kept and its increase is
+counted, so no order, repetition or loss of beacons changes what they add up to. Whatever depends
+on order (states, positions) waits for a short time for what may overtake it, and so does the first
+sign of a play, unless it is the request. An end settles in the same way: finished beats failed,
+which beats left. Silence is ``idle``, or, before the first frame, a person who went away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from exporter.event import Event, Moment, Step
+from exporter.events.playback import told
+from exporter.events.playback.classes import Completion, Outcome, Preview
+from exporter.events.playback.concluded import (
+    Advanced,
+    Amended,
+    Began,
+    Ended,
+    Fields,
+    FirstFrameShown,
+    Segments,
+    StallTimed,
+    StartupTimed,
+)
+from exporter.events.playback.learning import ABOUT, clamp, learn, view
+from exporter.events.playback.state import Facts, Phase, Play
+from exporter.events.playback.totals import Kind
+from exporter.instant import Instant, between
+
+SHORTEST_WAIT: Final = 1.0
+"""Seconds; who waits less before going away has not been kept waiting (Mux)."""
+
+DETAILED: Final = 7200.0
+"""Seconds after its end for which a play is remembered with its numbers, then only by name."""
+
+
+class PlayLifecycle:
+    """The lifecycle of a play; its subject is the play id."""
+
+    name: Final = "play"
+    state: Final = Play
+    silence: Final = 1800.0
+    about: Final = ABOUT
+
+    def subject(self, event: told.Told) -> str:
+        """The play id."""
+        return event.play_id
+
+    def is_open(self, state: Play) -> bool:
+        """Until its end is counted, a play goes on."""
+        return state.phase is not Phase.OVER
+
+    def saw(self, state: Play | None, event: told.Told, moment: Moment) -> Step:
+        """Learn from ``event``, and count what is new."""
+        now, patience = moment.now, moment.patience
+        if state is None:
+            facts = Facts(play_id=event.play_id, began=now, last=now)
+            state = Play(due=now + patience.settle, facts=facts)
+        elif state.facts is None:
+            return Step(state)
+        else:
+            facts = state.facts
+        concluded = learn(facts, event, now)
+        if state.phase is Phase.OVER:
+            return Step(state, (*concluded, *_late(facts)))
+        facts.last = now
+        if isinstance(event, told.Requested):
+            concluded += _introduce(facts)
+        concluded += _settle(facts, now - patience.settle)
+        concluded += _advance(facts)
+        if state.phase is Phase.SETTLING:
+            return Step(state, tuple(concluded))
+        if facts.outcome is not None:
+            state.phase, state.due = Phase.SETTLING, now + patience.settle
+        elif state.phase is Phase.OPEN:
+            state.due = now + patience.silence
+        return Step(state, tuple(concluded))
+
+    def silent(self, state: Play, moment: Moment) -> Step:
+        """Nothing came: the opening is over, or the play, or it is old enough to be forgotten."""
+        facts, now, patience = state.facts, moment.now, moment.patience
+        if facts is None:
+            return Step(None)
+        if state.phase is Phase.OVER:
+            state.facts, state.due = None, now + max(patience.remember - DETAILED, 0.0)
+            return Step(state)
+        if state.phase is Phase.OPENING:
+            concluded = [*_introduce(facts), *_settle(facts, now - patience.settle)]
+            concluded += _advance(facts)
+            first_frame = facts.first_frame
+            if first_frame is not None and first_frame.server > now - patience.settle:
+                state.due = first_frame.server + patience.settle
+            else:
+                state.phase, state.due = Phase.OPEN, facts.last + patience.silence
+            return Step(state, tuple(concluded))
+        state.phase = Phase.OVER
+        state.due = now + min(patience.remember, DETAILED)
+        return Step(state, tuple(_end(facts, moment)))
+
+
+def _introduce(facts: Facts) -> Iterator[Event]:
+    if not facts.introduced:
+        facts.introduced = True
+        yield Began(player=facts.player)
+
+
+def _settle(facts: Facts, until: float) -> Iterator[Event]:
+    """What can no longer be overtaken: everything that arrived up to ``until``."""
+    if facts.path is not None:
+        facts.path.settle(until)
+    if facts.timeline is not None:
+        for seconds in facts.timeline.settle(until):
+            yield StallTimed(seconds=seconds)
+        if facts.timeline.absurd:
+            yield from _clock_was_absurd(facts)
+    first_frame = facts.first_frame
+    if first_frame is not None and first_frame.server <= until and facts.introduced:
+        yield from _time_startup(facts)
+
+
+def _time_startup(facts: Facts) -> Iterator[Event]:
+    """Request to first frame, once; the player's clock is believed before what it says of it."""
+    requested, first_frame = facts.requested, facts.first_frame
+    if facts.startup_counted or first_frame is None:
+        return
+    seconds, absurd = between(requested, first_frame)
+    if absurd:
+        yield from _clock_was_absurd(facts)
+    by_clock = requested is not None and None not in {requested.sender, first_frame.sender}
+    if absurd or not by_clock:
+        # What came in one body took no time to arrive, which says nothing.
+        seconds = (seconds or None) if facts.said_startup is None else facts.said_startup
+    if seconds is not None:
+        facts.startup_counted, facts.startup = True, seconds
+        yield StartupTimed(kind=_kind(facts), seconds=seconds)
+
+
+def _clock_was_absurd(facts: Facts) -> list[Event]:
+    clamped: list[Event] = []
+    clamp(facts, "clock", clamped)
+    return clamped
+
+
+def _kind(facts: Facts) -> Kind:
+    return Kind(facts.player, facts.client.device, facts.network, facts.cdn)
+
+
+def _advance(facts: Facts) -> Iterator[Event]:
+    """Count by how much the play has gone on, once it is known whose it is."""
+    if not facts.introduced:
+        return
+    if facts.started and not facts.first_frame_counted and facts.about is None:
+        facts.first_frame_counted = True
+        yield FirstFrameShown(player=facts.player)
+    known = facts.reported
+    if facts.timeline is not None:
+        known = known.or_else(facts.timeline.totals)
+    if known is facts.counted:
+        return
+    counted = facts.counted.greatest(known)
+    grown = counted.since(facts.counted)
+    facts.counted = known if counted == known else counted
+    if any(grown):
+        yield Advanced(
+            video=facts.video, preview=Preview.of(facts.preview), kind=_kind(facts), grown=grown
+        )
+
+
+def _late(facts: Facts) -> Iterator[Event]:
+    """A play that went on after its end: its totals still grow, its end stays what it was."""
+    if facts.about is None:
+        raise AssertionError("a play that is over was counted")
+    advanced = tuple(_advance(facts))
+    yield from advanced
+    if advanced:
+        yield Amended(about=facts.about, fields=_fields(facts))
+
+
+def _end(facts: Facts, moment: Moment) -> Iterator[Event]:
+    yield from _introduce(facts)
+    yield from _settle(facts, moment.now)
+    yield from _time_startup(facts)
+    yield from _advance(facts)
+    viewed: list[Event] = []
+    view(facts, False, viewed)
+    yield from viewed
+    duration = facts.duration
+    if facts.outcome is Outcome.FINISHED and facts.furthest is None:
+        # Who has come to the end of a video and does not say where that is was there.
+        facts.furthest = duration
+    ratio = _ratio(facts.furthest, duration)
+    outcome = _outcome(facts)
+    facts.about = Segments(
+        facts.client,
+        facts.network,
+        facts.player,
+        facts.cdn,
+        facts.video,
+        facts.course,
+        Preview.of(facts.preview),
+        outcome,
+        Completion.of(ratio),
+        moment.stamp,
+    )
+    order = facts.sequence
+    yield Ended(
+        video=facts.video,
+        preview=Preview.of(facts.preview),
+        about=facts.about,
+        fields=_fields(facts),
+        completed=None if ratio is None else ratio >= moment.choices.completion_ratio,
+        engagement=_ratio(max(facts.counted.watched, 0.0), duration),
+        path=b"" if facts.path is None else facts.path.runs,
+        format=facts.format,
+        expected=0 if order is None else order.expected,
+        missing=0 if order is None else order.missing,
+    )
+    facts.path = facts.timeline = None
+
+
+def _outcome(facts: Facts) -> Outcome:
+    if facts.started:
+        return facts.outcome or Outcome.IDLE
+    if facts.outcome is Outcome.FAILED:
+        return Outcome.START_FAILED
+    went = facts.left or Instant(facts.last)
+    waited, _ = between(facts.requested or Instant(facts.began), went)
+    if waited is not None and waited >= SHORTEST_WAIT:
+        return Outcome.START_EXITED
+    return Outcome.START_DROPPED
+
+
+def _ratio(part: float | None, duration: float | None) -> float | None:
+    """A share of the video, never above the whole; None where its duration is not known."""
+    return None if duration is None else min((part or 0.0) / duration, 1.0)
+
+
+def _fields(facts: Facts) -> Fields:
+    """What is known of a play, as the fields of its point."""
+    fields = [("play_id", facts.play_id), *facts.counted.fields()]
+    for name, value in (
+        ("viewer", facts.viewer),
+        ("furthest_seconds", facts.furthest),
+        ("duration_seconds", facts.duration),
+        ("completion_ratio", _ratio(facts.furthest, facts.duration)),
+        ("startup_seconds", facts.startup),
+    ):
+        if value is not None:
+            fields.append((name, value))
+    fields.append(("errors", facts.errors.bit_count()))
+    if facts.sequence is not None:
+        fields.append(("beacons_expected", facts.sequence.expected))
+        fields.append(("beacons_missing", facts.sequence.missing))
+    return tuple(fields)

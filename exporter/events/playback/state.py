@@ -1,0 +1,73 @@
+"""What is remembered of one play."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from exporter.event import NOBODY, Client, Network, State
+from exporter.events.playback.classes import BeaconFormat, Outcome, Player
+from exporter.events.playback.concluded import Segments
+from exporter.events.playback.order import Sequence
+from exporter.events.playback.path import Path
+from exporter.events.playback.timeline import Timeline
+from exporter.events.playback.totals import NOTHING, Totals
+from exporter.instant import Instant
+
+
+class Phase(IntEnum):
+    """Where a play is in its life."""
+
+    OPENING = 0
+    """Just begun: the request, and the first frame, may still be under way."""
+    OPEN = 1
+    SETTLING = 2
+    OVER = 3
+
+
+class Facts(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
+    """What is known of one play; a bit of ``errors`` or ``absurd`` is a member of a list."""
+
+    play_id: str
+    began: float
+    last: float
+    video: str | None = None
+    course: str | None = None
+    viewer: str | None = None
+    preview: bool | None = None
+    duration: float | None = None
+    client: Client = NOBODY
+    network: Network = Network.OTHER
+    player: Player = Player.OTHER
+    cdn: str = "other"
+    format: BeaconFormat = BeaconFormat.OTHER
+    introduced: bool = False
+    """Whether the attempt is counted; from then on it has its player."""
+    started: bool = False
+    first_frame_counted: bool = False
+    startup_counted: bool = False
+    requested: Instant | None = None
+    first_frame: Instant | None = None
+    said_startup: float | None = None
+    startup: float | None = None
+    left: Instant | None = None
+    outcome: Outcome | None = None
+    furthest: float | None = None
+    reported: Totals = NOTHING
+    """The greatest of what the player said."""
+    counted: Totals = NOTHING
+    timeline: Timeline | None = None
+    path: Path | None = None
+    sequence: Sequence | None = None
+    errors: int = 0
+    absurd: int = 0
+    about: Segments | None = None
+    """How it was counted at its end, whatever is learned later."""
+
+
+class Play(State, gc=False, kw_only=True, omit_defaults=True):
+    """A play; long after its end nothing but that it is over."""
+
+    phase: Phase = Phase.OPENING
+    facts: Facts | None = None
