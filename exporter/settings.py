@@ -140,6 +140,11 @@ class Influx(Part):
             return self.token_file.read_text().strip()
         return self.token.get_secret_value()
 
+    def authorisation(self) -> dict[str, str]:
+        """The header for requests; none where the address itself has a name and a password."""
+        secret = self.secret()
+        return {"Authorization": f"Token {secret}"} if secret and "@" not in self.url else {}
+
 
 class Sessions(Part):
     """How long lifecycles wait, by server time."""

@@ -51,11 +51,10 @@ def _nanoseconds(at: float) -> int:
 
 
 async def _ask(http: aiohttp.ClientSession, settings: Influx, statement: str) -> list[Any]:
-    headers = {"Authorization": f"Token {secret}"} if (secret := settings.secret()) else {}
     async with http.get(
         settings.url.rstrip("/") + "/query",
         params={"db": settings.bucket, "q": statement, "epoch": "s"},
-        headers=headers,
+        headers=settings.authorisation(),
     ) as answer:
         text = await answer.text()
     try:
@@ -95,9 +94,8 @@ def _samples(series: list[Any], period: Period) -> Table:
     if not series:
         return Table((), ())
     names = series[0]["columns"]
-    used = [
-        place for place, _ in enumerate(names) if any(row[place] for row in series[0]["values"])
-    ]
+    filled = zip(*series[0]["values"], strict=True)
+    used = [place for place, cells in enumerate(filled) if not {None, ""}.issuperset(cells)]
     columns = tuple(
         Column(names[place], names[place].replace("_", " ").capitalize()) for place in used
     )

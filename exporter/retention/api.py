@@ -23,7 +23,7 @@ class Api:
     def __init__(self, http: aiohttp.ClientSession, settings: Influx, address: str) -> None:
         self._http = http
         self._url = settings.url.rstrip("/")
-        self._headers = {"Authorization": f"Token {settings.secret()}"}
+        self._headers = settings.authorisation()
         self._shown = address
 
     async def organisation(self, name: str) -> str:
