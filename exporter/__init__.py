@@ -10,6 +10,9 @@ The way of a beacon, in the order in which to read the modules:
 6. ``pipeline``   record to observations and points
 7. ``checkpoint`` position, counters, sessions, dedup state and outbox, in one transaction
 8. ``sinks``      to Prometheus and to InfluxDB
+
+Beside that way: ``reports`` reads back from Prometheus what became of it, ``retention`` says how
+long InfluxDB keeps it.
 """
 
 __version__ = "0.1.0"

@@ -130,24 +130,24 @@ async def _reports(settings: Settings) -> AsyncIterator[Finding]:
     ):
         if url:
             ready = f"{url.rstrip('/')}/-/ready"
-            yield await _asked(f"reports, {name}", ready, reports.timeout_seconds)
+            yield await _asked(f"reports, {name}", ready, reports.timeout_seconds, worst=399)
         else:
             yield name == "prometheus", f"reports, {name}: not configured"
     if reports.directory is None:
         yield False, "reports: none are kept"
         return
     existing = _existing(reports.directory)
-    fault = not os.access(existing, os.W_OK)
-    yield fault, f"reports: {existing} is {'not ' * fault}writable"
+    fault = not (existing.is_dir() and os.access(existing, os.W_OK))
+    yield fault, f"reports: {existing} is {'not ' * fault}a writable folder"
 
 
-async def _asked(name: str, url: str, seconds: float) -> Finding:
-    """Whether something answers there; its path is not shown, as it is not what was configured."""
+async def _asked(name: str, url: str, seconds: float, *, worst: int = 499) -> Finding:
+    """What answers there; what was added to the configured address is not shown."""
     address = without_password(url).rpartition("/-/" if "/-/" in url else "/")[0]
     timeout = aiohttp.ClientTimeout(total=seconds)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
-            return answer.status >= 500, f"{name}: {address} answers {answer.status}"
+            return answer.status > worst, f"{name}: {address} answers {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
         return True, f"{name}: {address}: {type(error).__name__}"
 

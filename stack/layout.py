@@ -149,6 +149,18 @@ class Layout:
             environment["EXPORTER_JOURNAL__DIRECTORY"] = str(self.directory / "state")
         if self._with_demo and "silence_seconds" not in settings.sessions.model_fields_set:
             environment["EXPORTER_SESSIONS__SILENCE_SECONDS"] = DEMO_SILENCE
+        ours = {
+            "enabled": "true",
+            "prometheus_url": self.prometheus,
+            "alertmanager_url": self.alertmanager,
+            "directory": str(self.directory / "reports"),
+        }
+        said = settings.reports.model_fields_set
+        environment |= {
+            f"EXPORTER_REPORTS__{name.upper()}": value
+            for name, value in ours.items()
+            if name not in said
+        }
         receiver, operations = settings.receiver, settings.operations
         return Part(
             "exporter",
