@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -129,6 +130,37 @@ def test_check_prints_the_settings_and_finds_no_fault(here: Here, tmp_path: Path
 
 def test_check_finds_every_fault_and_ends_with_1(here: Here, tmp_path: Path) -> None:
     said = here(
+def test_check_names_and_tries_each_probe(here: Here) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as up, socket.socket() as down:
+        down.bind(("127.0.0.1", 0))  # and nobody listens
+        targets = (
+            f"api=tcp://127.0.0.1:{up.getsockname()[1]},"
+            f"web=http://name:c4n4ry@127.0.0.1:{down.getsockname()[1]}/"
+        )
+        said = here("check", EXPORTER_PROBES__TARGETS=targets)
+    probed = [line for line in said.out.splitlines() if "probe:" in line]
+
+    assert said.code == 1
+    assert [line.split()[:3] for line in probed] == [
+        ["ok", "probe:", "api:"],
+        ["FAULT", "probe:", "web:"],
+    ]
+    assert "accepts" in probed[0]
+    assert "c4n4ry" not in said.out + said.err
+
+
+@pytest.mark.parametrize(("command", "code"), [("check", 1), ("serve", 2)])
+def test_a_probe_of_a_service_that_is_not_listed_is_a_fault(
+    here: Here, command: str, code: int
+) -> None:
+    said = here(command, EXPORTER_PROBES__TARGETS="mainframe=tcp://127.0.0.1:1")
+
+    assert said.code == code
+    assert "names services that EXPORTER_LABELS__SERVICES does not: mainframe" in (
+        said.out + said.err
+    )
+
+
         "check",
         EXPORTER_RECEIVER__HOST="203.0.113.1",
         EXPORTER_SERIES_BUDGET="100",

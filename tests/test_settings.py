@@ -76,6 +76,8 @@ def test_a_knob_of_a_part_comes_from_the_environment(monkeypatch: pytest.MonkeyP
         EXPORTER_RECEIVER__ORIGINS="https://a.example.com",
         EXPORTER_RECEIVER__PROXIES="10.0.0.0/8,2001:db8::/32",
         EXPORTER_LABELS__ROUTES="/a,/b/:id",
+        EXPORTER_PROBES__TARGETS="api=http://a:1/x?y=z, queue=tcp://[::1]:5672",
+        EXPORTER_PROBES__STATUSES="200,401",
         EXPORTER_SERIES_BUDGET="9000",
         EXPORTER_LOG_LEVEL="warning",
     )
@@ -85,6 +87,8 @@ def test_a_knob_of_a_part_comes_from_the_environment(monkeypatch: pytest.MonkeyP
     assert found.receiver.origins == ("https://a.example.com",)
     assert found.receiver.proxies == ("10.0.0.0/8", "2001:db8::/32")
     assert found.labels.routes == ("/a", "/b/:id")
+    assert found.probes.targets == ("api=http://a:1/x?y=z", "queue=tcp://[::1]:5672")
+    assert found.probes.statuses == (200, 401)
     assert found.series_budget == 9000
     assert found.log_level == "WARNING"
 
@@ -132,6 +136,13 @@ MISTAKES = [
     ),
     ("EXPORTER_JOURNAL__CHECKPOINT_SECONDS", "soon", "EXPORTER_JOURNAL__CHECKPOINT_SECONDS"),
     ("EXPORTER_LOG_LEVEL", "LOUD", "EXPORTER_LOG_LEVEL"),
+    ("EXPORTER_PROBES__TARGETS", "http://api/", "EXPORTER_PROBES__TARGETS"),
+    ("EXPORTER_PROBES__TARGETS", "api=ftp://api/", "EXPORTER_PROBES__TARGETS"),
+    ("EXPORTER_PROBES__TARGETS", "api=http:///health", "EXPORTER_PROBES__TARGETS"),
+    ("EXPORTER_PROBES__TARGETS", "api=http://api:many/", "EXPORTER_PROBES__TARGETS"),
+    ("EXPORTER_PROBES__TARGETS", "api=http://api/,queue=tcp://queue", "EXPORTER_PROBES__TARGETS"),
+    ("EXPORTER_PROBES__EVERY_SECONDS", "0", "EXPORTER_PROBES__EVERY_SECONDS"),
+    ("EXPORTER_GENERATION__RETRY_SECONDS", "-1", "EXPORTER_GENERATION__RETRY_SECONDS"),
 ]
 
 
