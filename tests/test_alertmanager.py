@@ -24,8 +24,8 @@ import yaml
 
 from alertmanager import derive
 from demo import webhook
-from exporter.reports.alertmanager import Alert, tell
-from exporter.reports.bulletin import LASTS
+from exporter.reports.alertmanager import tell
+from exporter.reports.bulletin import LASTS, Alert
 from tests.alertmanager import story
 from tests.alertmanager.engine import (
     FASTER,

@@ -132,7 +132,7 @@ def test_every_module_has_its_place_in_the_layers() -> None:
 
 def test_the_core_is_named_in_the_contract_that_keeps_it_pure() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (pure,) = [each for each in settings["contracts"] if each["type"] == "forbidden"]
+    pure = next(each for each in settings["contracts"] if each["type"] == "forbidden")
     edges = {
         "__main__", "addresses", "answers", "app", "check", "checkpoint", "connections",
         "database", "delivery", "engine", "health", "jobs", "journal",

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple
-
 import aiohttp
 
+from exporter.reports.bulletin import Alert
 from exporter.reports.prometheus import AwayError
 from exporter.settings import without_password
-
-
-class Alert(NamedTuple):
-    """An alert, from when and until when it holds."""
-
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    begin: datetime
-    end: datetime
 
 
 async def tell(http: aiohttp.ClientSession, url: str, alert: Alert) -> None:

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
-from exporter.reports.alertmanager import Alert
 from exporter.reports.facts import Facts
 from exporter.reports.kinds import Kind
 from exporter.reports.kinds.optimisation import sentence
@@ -19,6 +18,15 @@ LASTS: Final = timedelta(days=1, minutes=5)
 """Until after the next one: while it lasts it keeps quiet the summaries of the rules."""
 
 MOST: Final = 5
+
+
+class Alert(NamedTuple):
+    """An alert, from when and until when it holds."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    begin: datetime
+    end: datetime
 
 
 def bulletin(kind: Kind, facts: Facts, report: Report) -> Alert:
