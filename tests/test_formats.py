@@ -1,5 +1,7 @@
 """Bytes to events or rejections: each path has one reader, and each reader one meaning."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -175,3 +177,18 @@ def test_what_servers_say_of_a_client_is_kept_where_they_say_it_in_classes() -> 
     assert by_class.client.region == "asia"  # type: ignore[attr-defined]
     assert by_agent.client[:3] == ("desktop", "chrome", "windows")  # type: ignore[attr-defined]
     assert by_agent.client[3:] == ("europe", "DE")  # type: ignore[attr-defined]
+
+
+EXAMPLES = re.findall(
+    r"curl -s --json '(.*?)' \\\n *http://127\.0\.0\.1:8080(/\S+)",
+    (Path(__file__).parents[1] / "docs" / "events.md").read_text(),
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize(("body", "path"), EXAMPLES)
+def test_the_examples_of_the_docs_are_taken(body: str, path: str) -> None:
+    parsed = parse(path, body.encode())
+
+    assert parsed.events
+    assert parsed.rejected == ()
