@@ -326,7 +326,7 @@ class Unfit(NamedTuple):
     """One part of a body that is no event: its place, what is wrong with it, and its bytes."""
 
     place: int
-    error: msgspec.ValidationError
+    error: Exception
     body: bytes
 
 

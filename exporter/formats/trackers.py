@@ -57,9 +57,15 @@ class Trackers:
         rejected: list[Rejected] = []
         for found in reader.beacon.translate(read, received, self._cleaner):
             if isinstance(found, Unfit):
-                rejected.append(Rejected(found.place, reason_of(found.error), found.body))
+                rejected.append(Rejected(found.place, _reason(found.error), found.body))
             else:
                 events.append(found)
         if len(events) + len(rejected) > sender.most_events:
             raise RefusedError(Rejection.TOO_MANY_EVENTS)
         return Parsed(tuple(events), tuple(rejected))
+
+
+def _reason(error: Exception) -> Rejection:
+    if isinstance(error, msgspec.ValidationError):
+        return reason_of(error)
+    return Rejection.MALFORMED

@@ -1,0 +1,297 @@
+"""The bodies that the browser trackers of pages send, and what they mean.
+
+``/api/metrics`` one measurement · ``/api/errors`` a batch of errors · ``/api/analytics/events`` one
+page view or action. Times are milliseconds, and a score for CLS; anything may be null or absent, a
+key may be in camel case or not, and unknown keys are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from exporter.event import (
+    UNKNOWN_COUNTRY,
+    Beacon,
+    Cleaner,
+    Event,
+    Network,
+    Received,
+    Text,
+    Unfit,
+)
+from exporter.events.web import told
+from exporter.events.web.classes import Action, ErrorType, Phase, Rating, Vital
+from exporter.events.web.told import Told
+
+MS: Final = 0.001
+LATEST: Final = 32_503_680_000.0
+"""Seconds since 1970 (the year 3000), beyond which a clock is none."""
+
+LONGEST_NAME: Final = 256
+LONGEST_TEXT: Final = 4096
+
+Json = Mapping[str, Any]
+
+
+class Metric(msgspec.Struct, gc=False):
+    """``POST /api/metrics``; a value that was NaN in the page comes as null."""
+
+    name: Text
+    value: float | None = None
+    timestamp: float | str | None = None
+    tags: dict[str, Any] | None = None
+
+
+class Error(msgspec.Struct, gc=False):
+    """One error of a batch; what is in ``message`` and ``stack`` may be anything."""
+
+    type: Text
+    id: str | int | None = None
+    message: Any = None
+    stack: Any = None
+    status: float | None = None
+    duration: float | None = None
+    timestamp: float | str | None = None
+
+
+class Errors(msgspec.Struct, gc=False):
+    """``POST /api/errors``; an entry that cannot be read costs the others nothing."""
+
+    errors: list[msgspec.Raw]
+
+
+class Happening(msgspec.Struct, gc=False):
+    """``POST /api/analytics/events``."""
+
+    type: Text
+    data: dict[str, Any] | None = None
+    timestamp: float | str | None = None
+
+
+# -- what several bodies say -----------------------------------------------------------------
+
+KEYS: Final = {
+    "page_view_id": ("page_view_id", "pageViewId", "view_id", "viewId", "pageview_id"),
+    "session_id": ("session_id", "sessionId"),
+    "user_id": ("user_id", "userId"),
+}
+URLS: Final = ("page_url", "pageUrl", "url", "href", "path", "page")
+AGENTS: Final = ("user_agent", "userAgent")
+NETWORKS: Final = ("effective_type", "effectiveType", "connection", "network")
+TRIAL: Final = ("experiment", "variant")
+_TRIAL: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+REQUESTS: Final = ("request_id", "requestId")
+
+
+def _text(said: Json, names: Iterable[str], longest: int = LONGEST_NAME) -> str | None:
+    """The first of the keys that has a text, or a whole number, which ids are as well."""
+    for name in names:
+        value = said.get(name)
+        if isinstance(value, str) and value:
+            return value[:longest]
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)[:longest]
+    return None
+
+
+def _about(said: Json, received: Received) -> dict[str, Any]:
+    """What every event of a body has: the page view, as far as it is told, and the client."""
+    about: dict[str, Any] = {name: _text(said, keys) for name, keys in KEYS.items()}
+    for name in TRIAL:
+        half = said.get(name)
+        about[name] = half if isinstance(half, str) and _TRIAL.fullmatch(half) else None
+    client = received.client
+    return about | {
+        "url": _text(said, URLS, LONGEST_TEXT),
+        "user_agent": _text(said, AGENTS, LONGEST_TEXT) or received.user_agent,
+        "network": Network(_text(said, NETWORKS) or "other"),
+        "country": None if client.country == UNKNOWN_COUNTRY else client.country,
+    }
+
+
+def _when(timestamp: float | str | None) -> float | None:
+    """Seconds since 1970 of milliseconds, or of a date as JavaScript writes it."""
+    if isinstance(timestamp, str):
+        try:
+            seconds = datetime.fromisoformat(timestamp).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    elif timestamp is None:
+        return None
+    else:
+        seconds = timestamp * MS
+    return seconds if 0 <= seconds <= LATEST else None
+
+
+# -- one measurement -------------------------------------------------------------------------
+
+Reading = Callable[[float, dict[str, Any], Json], Told]
+
+
+def _vital(vital: Vital) -> Reading:
+    scale = 1.0 if vital is Vital.CLS else MS
+
+    def read(value: float, about: dict[str, Any], tags: Json) -> Told:
+        return told.VitalMeasured(
+            vital=vital,
+            value=value * scale,
+            rating=_rating(tags.get("rating")),
+            metric_id=_text(tags, ("metric_id", "metricId", "id")),
+            **about,
+        )
+
+    return read
+
+
+def _rating(said: object) -> Rating | None:
+    words = said.lower().replace("_", "-").replace(" ", "-") if isinstance(said, str) else ""
+    return Rating(words) if words in _RATINGS else None
+
+
+_RATINGS: Final = frozenset(each.value for each in Rating)
+
+
+def _navigation(part: str) -> Reading:
+    def read(value: float, about: dict[str, Any], tags: Json) -> Told:
+        return told.NavigationTimed(**(about | {part: value * MS}))
+
+    return read
+
+
+def _resource(value: float, about: dict[str, Any], tags: Json) -> Told:
+    return told.ResourceLoaded(
+        duration_seconds=value * MS, request_id=_text(tags, REQUESTS), **about
+    )
+
+
+def _long_task(value: float, about: dict[str, Any], tags: Json) -> Told:
+    return told.LongTaskRan(duration_seconds=value * MS, **about)
+
+
+READINGS: Final[Mapping[str, Reading]] = {
+    **{f"web_vitals_{vital.value}": _vital(vital) for vital in Vital},
+    **{f"navigation_{phase.value}": _navigation(f"{phase.value}_seconds") for phase in Phase},
+    "navigation_total_load_time": _navigation("load_seconds"),
+    "resource_load_time": _resource,
+    "long_task_duration": _long_task,
+}
+
+
+def metric(body: Metric, received: Received, cleaner: Cleaner) -> Iterable[Event]:
+    """One measurement of a page."""
+    tags = body.tags or {}
+    about = _about(tags, received) | {"id": received.id, "at": _when(body.timestamp)}
+    event: Told
+    if body.value is None:
+        event = told.NothingMeasured(**about)
+    elif (read := READINGS.get(body.name.lower())) is not None:
+        event = read(body.value, about, tags)
+    else:
+        name = body.name if _NAME.fullmatch(body.name) else "other"
+        event = told.MetricReported(name=name, value=body.value, **about)
+    yield event.cleaned(cleaner)
+
+
+_NAME: Final = re.compile(r"[a-z][a-z_]{0,63}", re.IGNORECASE)
+"""Words of a program: whoever is named in it would have no digits, no dots and no at sign."""
+
+
+# -- a batch of errors -----------------------------------------------------------------------
+
+_decode = msgspec.json.Decoder(Error, strict=False).decode
+_decode_all = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def errors(body: Errors, received: Received, cleaner: Cleaner) -> Iterable[Event | Unfit]:
+    """Each error by itself; the same one may come again in another batch."""
+    for place, raw in enumerate(body.errors):
+        entry = bytes(raw)
+        try:
+            error = _error(_decode(entry), entry, received)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unfit:
+            yield Unfit(place, unfit, entry)
+        else:
+            yield error.cleaned(cleaner)
+
+
+def _error(error: Error, entry: bytes, received: Received) -> Told:
+    said = _decode_all(entry)
+    has_id = error.id is not None and error.id != ""
+    seconds = error.duration
+    return told.ErrorMet(
+        # The same content at the same time is the same error, in whatever batch it comes.
+        id=None if has_id else blake2b(entry, digest_size=16).hexdigest(),
+        at=_when(error.timestamp),
+        error_id=str(error.id)[:LONGEST_NAME] if has_id else None,
+        error_type=ErrorType(error.type),
+        message=error.message if isinstance(error.message, str) else "",
+        stack=error.stack if isinstance(error.stack, str) else "",
+        status=int(error.status) if error.status and 0 < error.status < 1000 else None,
+        duration_seconds=None if seconds is None else seconds * MS,
+        request_id=_text(said, REQUESTS),
+        **_about(said, received),
+    )
+
+
+# -- page views and actions ------------------------------------------------------------------
+
+PAGE_VIEW: Final = "page_view"
+KINDS: Final = ("action", "type", "name", "event", "kind", "action_type", "actionType")
+ACTIONS: Final = {
+    "submit": Action.FORM_SUBMIT,
+    "hidden": Action.PAGE_HIDDEN,
+    "page_hide": Action.PAGE_HIDDEN,
+    "visible": Action.PAGE_VISIBLE,
+    "page_show": Action.PAGE_VISIBLE,
+    "navigation": Action.ROUTE_CHANGE,
+}
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def happening(body: Happening, received: Received, cleaner: Cleaner) -> Iterable[Event]:
+    """One page view, or one action."""
+    data = body.data or {}
+    about = _about(data, received) | {"id": received.id, "at": _when(body.timestamp)}
+    event: Told
+    if _snake(body.type) in {PAGE_VIEW, "pageview"}:
+        event = told.PageViewed(**about)
+    else:
+        event = told.ActionTaken(action=_action(body.type, data), **about)
+    yield event.cleaned(cleaner)
+
+
+def _action(kind: str, data: Json) -> Action:
+    """What was done: the first of the keys that says something known, or the type itself."""
+    for said in (*(data.get(key) for key in KINDS), kind):
+        if isinstance(said, str):
+            word = _snake(said)
+            if word.startswith("scroll"):
+                return Action.SCROLL
+            if word.startswith("visibility"):
+                return _visibility(data)
+            action = ACTIONS.get(word) or Action(word)
+            if action is not Action.OTHER:
+                return action
+    return Action.OTHER
+
+
+def _visibility(data: Json) -> Action:
+    hidden = data.get("hidden") is True or "hidden" in data.values()
+    return Action.PAGE_HIDDEN if hidden else Action.PAGE_VISIBLE
+
+
+def _snake(text: str) -> str:
+    return _HUMP.sub("_", text[:LONGEST_NAME]).replace("-", "_").replace(" ", "_").lower()
+
+
+BEACONS: Final = (
+    Beacon("/api/metrics", Metric, metric),
+    Beacon("/api/errors", Errors, errors),
+    Beacon("/api/analytics/events", Happening, happening),
+)
