@@ -148,13 +148,19 @@ def _is_another(state: PageView, event: Told, when: float) -> bool:
     )
 
 
-def _learn(state: PageView, event: Told, when: float) -> bool:
-    """Take over what an event says; whether it is news even of a page view that is over."""
-    state.client = state.client.informed(event.client)
+def _learn_client(state: PageView, event: Told) -> None:
+    client = event.client
+    if state.client != client:
+        state.client = state.client.informed(client)
     if event.network is not Network.OTHER:
         state.network = event.network
     if state.page == "other":
         state.page = event.page
+
+
+def _learn(state: PageView, event: Told, when: float) -> bool:
+    """Take over what an event says; whether it is news even of a page view that is over."""
+    _learn_client(state, event)
     match event:
         case told.PageViewed():
             state.announced, state.hidden = when, False

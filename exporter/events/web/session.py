@@ -152,7 +152,9 @@ def _learn(state: WebSession, event: Told, now: float) -> None:
     if event.at is not None:
         state.first_at = event.at if state.first_at is None else min(state.first_at, event.at)
         state.last_at = event.at if state.last_at is None else max(state.last_at, event.at)
-    state.client = state.client.informed(event.client)
+    client = event.client
+    if state.client != client:
+        state.client = state.client.informed(client)
     if isinstance(event, told.ActionTaken):
         state.actions += event.interacts
     if event.user_id is not None:

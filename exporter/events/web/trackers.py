@@ -34,9 +34,11 @@ LATEST: Final = 32_503_680_000.0
 """Seconds since 1970 (the year 3000), beyond which a clock is none."""
 
 LONGEST_NAME: Final = 256
+LARGEST: Final = 2**64
 LONGEST_TEXT: Final = 4096
 
 Json = Mapping[str, Any]
+Known = Mapping[str, str]
 
 
 class Metric(msgspec.Struct, gc=False):
@@ -76,43 +78,64 @@ class Happening(msgspec.Struct, gc=False):
 
 # -- what several bodies say -----------------------------------------------------------------
 
-KEYS: Final = {
+_SPELLINGS: Final = {
     "page_view_id": ("page_view_id", "pageViewId", "view_id", "viewId", "pageview_id"),
     "session_id": ("session_id", "sessionId"),
     "user_id": ("user_id", "userId"),
+    "page_url": ("page_url", "pageUrl"),
+    "url": ("url", "href", "path"),
+    "user_agent": ("user_agent", "userAgent"),
+    "network": ("effective_type", "effectiveType", "connection", "network"),
+    "request_id": ("request_id", "requestId"),
+    "metric_id": ("metric_id", "metricId"),
+    "experiment": ("experiment",),
+    "variant": ("variant",),
 }
-URLS: Final = ("page_url", "pageUrl", "url", "href", "path", "page")
-AGENTS: Final = ("user_agent", "userAgent")
-NETWORKS: Final = ("effective_type", "effectiveType", "connection", "network")
-TRIAL: Final = ("experiment", "variant")
+FIELD_OF: Final = {key: name for name, keys in _SPELLINGS.items() for key in keys}
+"""By the keys of tags, of errors and of data: what each says."""
+
+LONG: Final = frozenset({"page_url", "url", "user_agent"})
 _TRIAL: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-REQUESTS: Final = ("request_id", "requestId")
 
 
-def _text(said: Json, names: Iterable[str], longest: int = LONGEST_NAME) -> str | None:
-    """The first of the keys that has a text, or a whole number, which ids are as well."""
-    for name in names:
-        value = said.get(name)
-        if isinstance(value, str) and value:
-            return value[:longest]
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)[:longest]
+def _known(said: Json) -> dict[str, str]:
+    """What has a meaning: texts, and whole numbers, which ids are as well."""
+    known: dict[str, str] = {}
+    for key, value in said.items():
+        name = FIELD_OF.get(key)
+        if name is not None and name not in known:
+            text = _identity(value, LONGEST_TEXT if name in LONG else LONGEST_NAME)
+            if text is not None:
+                known[name] = text
+    return known
+
+
+def _identity(said: object, longest: int = LONGEST_NAME) -> str | None:
+    if isinstance(said, str):
+        return said[:longest] or None
+    if isinstance(said, int) and not isinstance(said, bool) and abs(said) < LARGEST:
+        return str(said)
     return None
 
 
-def _about(said: Json, received: Received) -> dict[str, Any]:
+def _about(known: Known, received: Received) -> dict[str, Any]:
     """What every event of a body has: the page view, as far as it is told, and the client."""
-    about: dict[str, Any] = {name: _text(said, keys) for name, keys in KEYS.items()}
-    for name in TRIAL:
-        half = said.get(name)
-        about[name] = half if isinstance(half, str) and _TRIAL.fullmatch(half) else None
-    client = received.client
-    return about | {
-        "url": _text(said, URLS, LONGEST_TEXT),
-        "user_agent": _text(said, AGENTS, LONGEST_TEXT) or received.user_agent,
-        "network": Network(_text(said, NETWORKS) or "other"),
-        "country": None if client.country == UNKNOWN_COUNTRY else client.country,
+    get = known.get
+    country = received.client.country
+    about: dict[str, Any] = {
+        "page_view_id": get("page_view_id"),
+        "session_id": get("session_id"),
+        "user_id": get("user_id"),
+        "url": get("page_url") or get("url"),
+        "user_agent": get("user_agent") or received.user_agent,
+        "network": Network(get("network", "other")),
+        "country": None if country == UNKNOWN_COUNTRY else country,
     }
+    if "experiment" in known:
+        for name in ("experiment", "variant"):
+            half = get(name, "")
+            about[name] = half if _TRIAL.fullmatch(half) else None
+    return about
 
 
 def _when(timestamp: float | str | None) -> float | None:
@@ -131,18 +154,18 @@ def _when(timestamp: float | str | None) -> float | None:
 
 # -- one measurement -------------------------------------------------------------------------
 
-Reading = Callable[[float, dict[str, Any], Json], Told]
+Reading = Callable[[float, dict[str, Any], Json, Known], Told]
 
 
 def _vital(vital: Vital) -> Reading:
     scale = 1.0 if vital is Vital.CLS else MS
 
-    def read(value: float, about: dict[str, Any], tags: Json) -> Told:
+    def read(value: float, about: dict[str, Any], tags: Json, known: Known) -> Told:
         return told.VitalMeasured(
             vital=vital,
             value=value * scale,
             rating=_rating(tags.get("rating")),
-            metric_id=_text(tags, ("metric_id", "metricId", "id")),
+            metric_id=known.get("metric_id") or _identity(tags.get("id")),
             **about,
         )
 
@@ -158,19 +181,19 @@ _RATINGS: Final = frozenset(each.value for each in Rating)
 
 
 def _navigation(part: str) -> Reading:
-    def read(value: float, about: dict[str, Any], tags: Json) -> Told:
+    def read(value: float, about: dict[str, Any], tags: Json, known: Known) -> Told:
         return told.NavigationTimed(**(about | {part: value * MS}))
 
     return read
 
 
-def _resource(value: float, about: dict[str, Any], tags: Json) -> Told:
+def _resource(value: float, about: dict[str, Any], tags: Json, known: Known) -> Told:
     return told.ResourceLoaded(
-        duration_seconds=value * MS, request_id=_text(tags, REQUESTS), **about
+        duration_seconds=value * MS, request_id=known.get("request_id"), **about
     )
 
 
-def _long_task(value: float, about: dict[str, Any], tags: Json) -> Told:
+def _long_task(value: float, about: dict[str, Any], tags: Json, known: Known) -> Told:
     return told.LongTaskRan(duration_seconds=value * MS, **about)
 
 
@@ -186,12 +209,13 @@ READINGS: Final[Mapping[str, Reading]] = {
 def metric(body: Metric, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """One measurement of a page."""
     tags = body.tags or {}
-    about = _about(tags, received) | {"id": received.id, "at": _when(body.timestamp)}
+    known = _known(tags)
+    about = _about(known, received) | {"id": received.id, "at": _when(body.timestamp)}
     event: Told
     if body.value is None:
         event = told.NothingMeasured(**about)
     elif (read := READINGS.get(body.name.lower())) is not None:
-        event = read(body.value, about, tags)
+        event = read(body.value, about, tags, known)
     else:
         name = body.name if _NAME.fullmatch(body.name) else "other"
         event = told.MetricReported(name=name, value=body.value, **about)
@@ -221,7 +245,7 @@ def errors(body: Errors, received: Received, cleaner: Cleaner) -> Iterable[Event
 
 
 def _error(error: Error, entry: bytes, received: Received) -> Told:
-    said = _decode_all(entry)
+    known = _known(_decode_all(entry))
     has_id = error.id is not None and error.id != ""
     seconds = error.duration
     return told.ErrorMet(
@@ -234,8 +258,8 @@ def _error(error: Error, entry: bytes, received: Received) -> Told:
         stack=error.stack if isinstance(error.stack, str) else "",
         status=int(error.status) if error.status and 0 < error.status < 1000 else None,
         duration_seconds=None if seconds is None else seconds * MS,
-        request_id=_text(said, REQUESTS),
-        **_about(said, received),
+        request_id=known.get("request_id"),
+        **_about(known, received),
     )
 
 
@@ -257,7 +281,7 @@ _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 def happening(body: Happening, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """One page view, or one action."""
     data = body.data or {}
-    about = _about(data, received) | {"id": received.id, "at": _when(body.timestamp)}
+    about = _about(_known(data), received) | {"id": received.id, "at": _when(body.timestamp)}
     event: Told
     if _snake(body.type) in {PAGE_VIEW, "pageview"}:
         event = told.PageViewed(**about)
