@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import mul
 
 from exporter.reports.quantity import Quantity, Unit, title_of, unit_of
 from exporter.reports.questions import DAY, MINUTE, Answers, Found, Period, Series
@@ -290,12 +291,16 @@ def _members(answers: Answers) -> Mapping[str, list[Member]]:
     def key(labels: Mapping[str, str]) -> tuple[str, str, str]:
         return labels["kpi"], labels["segment"], labels["member"]
 
-    events = {key(each.labels): each.value for each in answers["member_events"]}
+    events = {key(each.labels): dict(each.points) for each in answers["member_events"]}
     found: dict[str, list[Member]] = defaultdict(list)
     for each in answers["member_value"]:
         kpi, segment, member = key(each.labels)
-        weight = events.get((kpi, segment, member), 0.0)
-        found[kpi].append(Member(segment, member, each.value, weight))
+        counted = events.get((kpi, segment, member), {})
+        weights = [counted.get(at, 0.0) for at, _ in each.points]
+        if whole := sum(weights):
+            values = (value for _, value in each.points)
+            value = sum(map(mul, values, weights)) / whole
+            found[kpi].append(Member(segment, member, value, whole))
     return found
 
 
@@ -315,7 +320,7 @@ def _alarms(period: Period, answer: Iterable[Series]) -> Iterator[Alarm]:
                 member=each.labels.get("member", ""),
                 begin=datetime.fromtimestamp(begin, zone),
                 end=None if fires else datetime.fromtimestamp(end + MINUTE, zone),
-                seconds=min(end + MINUTE, period.last) - begin,
+                seconds=max(min(end + MINUTE, period.last) - begin, MINUTE),
             )
 
 

@@ -88,7 +88,7 @@ def _scaled(*steps: tuple[float, float, str]) -> Callable[[float], str]:
         size = abs(value)
         divisor, unit = next((by, unit) for least, by, unit in steps if size >= least)
         number = value / divisor
-        digits = 0 if abs(number) >= 100 or number == int(number) else 1
+        digits = 0 if abs(number) >= 100 or round(number, 1).is_integer() else 1
         return f"{number:,.{digits}f} {unit}"
 
     return show

@@ -100,8 +100,6 @@ DEVICES: Final = f'count by (__name__) ({{__name__=~"{_BY_DEVICE}", device!=""}}
 ALARMS: Final = (
     'ALERTS{alertstate="firing", severity!="none", alertname!~".+DailySummary|.+WeeklyTrend"}'
 )
-_EVENTS: Final = 'kpi:segment_events{window="1h"}'
-_VALUE: Final = 'kpi:segment_value{window="1h"}'
 
 
 def found(answers: Mapping[str, Answer]) -> Found:
@@ -136,20 +134,21 @@ def _instants(period: Period) -> Iterator[tuple[str, str]]:
     yield "budget", "slo:error_budget_remaining:ratio"
     yield "burn", "slo:burn_rate:ratio"
     yield "up", f"avg_over_time(up[{days}])"
-    # Sums over the hours, so that an hour counts by its events. A comparison drops NaN.
-    events = f"({_EVENTS} and {_VALUE} > -Inf)[{days}:1h]"
-    yield "member_events", f"sum_over_time({events})"
-    yield (
-        "member_value",
-        f"sum_over_time(({_VALUE} * {_EVENTS} > -Inf)[{days}:1h]) / (sum_over_time({events}) > 0)",
-    )
 
 
 def _ranges(period: Period) -> dict[str, Question]:
     last = period.last
     oldest = last - period.history_days * DAY
     hour = 'kpi:value{window="1h"} > -Inf'
+    # Hours that lie end to end up to the end of the period. A comparison drops NaN.
+    hours = {"end": last, "begin": period.first + HOUR, "step": HOUR}
+    segments = {
+        "member_value": Question('kpi:segment_value{window="1h"} > -Inf', **hours),
+        "member_events": Question('kpi:segment_events{window="1h"}', **hours),
+    }
     return {
+        # Of longer periods they would be many numbers that no report shows.
+        **(segments if period.days <= 7 else {}),
         "days": Question('kpi:value{window="1d"} > -Inf', last, oldest, DAY),
         "events": Question('kpi:events{window="1d"}', last, oldest, DAY),
         "course": Question(hour, last, period.first, HOUR if period.days <= 7 else 6 * HOUR),

@@ -20,6 +20,7 @@ from exporter.reports.quantity import Quantity, Unit, change, title_of, unit_of
         (0.0125, Unit.SECONDS, "12.5 ms"),
         (1.0, Unit.SECONDS, "1 s"),
         (29.6, Unit.SECONDS, "29.6 s"),
+        (60.000001, Unit.SECONDS, "60 s"),
         (119.0, Unit.SECONDS, "119 s"),
         (120.0, Unit.SECONDS, "2 min"),
         (2700.0, Unit.SECONDS, "45 min"),
