@@ -11,7 +11,9 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple, Protocol
 
 import pytest
@@ -128,8 +130,6 @@ def test_check_prints_the_settings_and_finds_no_fault(here: Here, tmp_path: Path
     assert not (tmp_path / "state").exists(), "checking leaves nothing behind"
 
 
-def test_check_finds_every_fault_and_ends_with_1(here: Here, tmp_path: Path) -> None:
-    said = here(
 def test_check_names_and_tries_each_probe(here: Here) -> None:
     with socket.create_server(("127.0.0.1", 0)) as up, socket.socket() as down:
         down.bind(("127.0.0.1", 0))  # and nobody listens
@@ -161,6 +161,8 @@ def test_a_probe_of_a_service_that_is_not_listed_is_a_fault(
     )
 
 
+def test_check_finds_every_fault_and_ends_with_1(here: Here, tmp_path: Path) -> None:
+    said = here(
         "check",
         EXPORTER_RECEIVER__HOST="203.0.113.1",
         EXPORTER_SERIES_BUDGET="100",
@@ -181,6 +183,72 @@ def test_a_probe_of_a_service_that_is_not_listed_is_a_fault(
     assert "100" in faults[0]
     assert "missing" in faults[3]
     assert "c4n4ry" not in said.out + said.err
+
+
+def test_check_probes_what_the_reports_need(here: Here, tmp_path: Path) -> None:
+    said = here(
+        "check",
+        EXPORTER_REPORTS__ENABLED="true",
+        EXPORTER_REPORTS__PROMETHEUS_URL="http://name:c4n4ry@127.0.0.1:1/prometheus/",
+        EXPORTER_REPORTS__ALERTMANAGER_URL="",
+        EXPORTER_REPORTS__DIRECTORY=str(tmp_path / "reports" / "new"),
+    )
+
+    assert said.code == 1
+    assert said.out.splitlines()[-3:] == [
+        "FAULT reports, prometheus: http://********@127.0.0.1:1/prometheus: ClientConnectorError",
+        "ok    reports, alertmanager: not configured",
+        f"ok    reports: {tmp_path} is a writable folder",
+    ]
+    assert "c4n4ry" not in said.out + said.err
+
+
+def test_check_finds_prometheus_and_alertmanager_where_they_are(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with listening(200) as prometheus, listening(404) as alertmanager:
+        said = here(
+            "check",
+            EXPORTER_REPORTS__ENABLED="true",
+            EXPORTER_REPORTS__PROMETHEUS_URL=prometheus,
+            EXPORTER_REPORTS__ALERTMANAGER_URL=f"{alertmanager}/",
+            EXPORTER_REPORTS__DIRECTORY=str(tmp_path / "file" / "reports"),
+        )
+
+    assert said.code == 1
+    assert said.out.splitlines()[-3:] == [
+        f"ok    reports, prometheus: {prometheus} answers 200",
+        f"FAULT reports, alertmanager: {alertmanager} answers 404",
+        f"FAULT reports: {tmp_path / 'file'} is not a writable folder",
+    ]
+
+
+def test_check_does_not_look_for_what_nobody_asked_for(here: Here) -> None:
+    said = here("check", EXPORTER_REPORTS__PROMETHEUS_URL="http://127.0.0.1:1")
+
+    assert said.code == 0
+    assert "ok    reports: none by the clock" in said.out
+
+
+@contextmanager
+def listening(status: int) -> Iterator[str]:
+    """Something that answers whether it is ready."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/-/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads the access log of a test."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_every_mistake_in_the_environment_is_named_in_a_line(here: Here) -> None:
@@ -314,6 +382,6 @@ def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--help"])
     help_text = capsys.readouterr().out
 
-    for command in ("serve", "check", "metrics", "settings"):
+    for command in ("serve", "check", "report", "influx", "metrics", "settings"):
         assert command in help_text
     assert Catalogue(DOMAINS).render().startswith("# Metrics")
