@@ -294,14 +294,20 @@ def test_what_no_route_knows_reaches_the_team(told: Story) -> None:
         assert told.mails(f"Alert: {name}")
 
 
-def test_the_heartbeat_beats_every_minute(told: Story) -> None:
+def test_each_beat_of_the_watchdog_is_told_and_told_alone(told: Story) -> None:
     beats = told.webhooks("Watchdog")
     assert {b.channel for b in beats} == {"heartbeat"}
     assert beats[0].at - told.began < SLACK
     pauses = [after.at - before.at for before, after in pairwise(beats)]
-    assert len(pauses) > 40
-    assert sorted(pauses)[len(pauses) // 2] == pytest.approx(MINUTE, rel=0.4)
-    assert max(pauses) < MINUTE + SLACK
+    assert len(pauses) > 30
+    assert sorted(pauses)[len(pauses) // 2] == pytest.approx(story.PULSE, rel=0.4)
+    assert max(pauses) < story.PULSE + SLACK
+
+
+def test_without_another_beat_there_is_no_heartbeat(told: Story) -> None:
+    last = told.webhooks("Watchdog")[-1]
+    assert last.at < told.beaten + SLACK
+    assert told.heard[-1].at > told.beaten + 5 * SLACK
 
 
 def test_the_daily_summary_is_told_once_and_only_in_its_interval(
@@ -631,7 +637,7 @@ def test_the_digest_has_a_line_per_alert_on_every_channel(told: Story) -> None:
 
 def test_what_is_over_is_told_at_the_next_turn_of_its_group(told: Story) -> None:
     for name, receiver, turn in (
-        ("Critical", "on-call", 1),
+        ("Critical", "on-call", 5 / 60),
         ("High", "team-lead", 5),
         ("High", "escalated-to-on-call", 1),
     ):
@@ -763,8 +769,8 @@ def test_the_table_of_the_document_is_the_tree() -> None:
                 ((spell,),) = [i["time_intervals"] for i in CONFIG["time_intervals"][:1]]
                 ((start, end),) = [(t["start_time"], t["end_time"]) for t in spell["times"]]
                 expected.append([*row, f"{start} to {end}", "–", "the next day"])
-            case "Watchdog":  # repeated at every turn of its group
-                expected.append([*row, *waits(route)[:2], waits(route)[1]])
+            case "Watchdog":  # repeated at every look of Prometheus
+                expected.append([*row, *waits(route)[:2], "5 s"])
             case _:
                 expected.append([*row, *waits(route)])
         expected += [

@@ -755,7 +755,7 @@ _SEVERITY_TEXT: Final = (
 
 def of_exporter(expr: str) -> str:
     """The series that only exporters have; a target is one where it shows its build."""
-    return f"{expr} and on (job, instance) exporter_build_info"
+    return f"{expr} and on (instance) exporter_build_info"
 
 
 def firing(

@@ -1,6 +1,7 @@
 """Runs of the real Alertmanager in which everything happens; tests read what came of them."""
 
 import asyncio
+import itertools
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,9 @@ def alert(name: str, severity: str, kpi: str = "", **more: str) -> Labels:
 TABLET = {"segment": "device", "member": "tablet"}
 TV = {"segment": "device", "member": "tv"}
 
-WATCHDOG = {"alertname": "Watchdog", "severity": "none"}
+BEATS = [{"alertname": "Watchdog", "severity": "none", "beat": beat} for beat in ("0", "1")]
+WATCHDOG = BEATS[0]
+PULSE = 0.25  # seconds between two beats
 CRITICAL = alert("Critical", "critical", "critical_kpi", **TV)
 HIGH = alert("High", "high", "high_kpi")
 HEALS = alert("HealsInTime", "high", "heals_kpi")
@@ -97,6 +100,8 @@ class Story:
     healed: float
     heard: list[Delivery]
     inhibited: dict[str, set[str]]
+    beaten: float = 0.0
+    """When the last beat of the watchdog came to Alertmanager."""
 
     def webhooks(self, name: str, status: str = "firing", receiver: str = "") -> list[Delivery]:
         """Return the webhook's notifications in which the alert `name` has `status`."""
@@ -133,6 +138,19 @@ async def _inhibited(engine: Alertmanager) -> dict[str, set[str]]:
     }
 
 
+async def _beat(engine: Alertmanager, seconds: float) -> float:
+    """Say what Prometheus says of the watchdog, and return when it was said last."""
+    until = time.time() + seconds
+    for now, before in itertools.cycle((BEATS, BEATS[::-1])):
+        last = time.time()
+        if last > until:
+            break
+        await engine.post(now)
+        await engine.post(before, ended=True)
+        await asyncio.sleep(PULSE)
+    return last - PULSE
+
+
 async def main_story(folder: Path) -> Story:
     """Let everything fire, some heal early, the digest come and the rest heal; 20 s."""
     zone = [("TZ", ZONE.key)]
@@ -144,7 +162,8 @@ async def main_story(folder: Path) -> Story:
         since = datetime.fromtimestamp(began, UTC)
         told = (CRITICAL, HIGH, MEDIUM, LOW, LOW_HEALS)
         await engine.post(*told, annotations=ANNOTATIONS, since=since)
-        await engine.post(WATCHDOG, HEALS, LOW_TOO, INFO, DAILY, WEEKLY, TYPO, BARE)
+        await engine.post(HEALS, LOW_TOO, INFO, DAILY, WEEKLY, TYPO, BARE)
+        beating = asyncio.create_task(_beat(engine, 10))
         await engine.post(*(labels for labels, _ in INHIBITION))
         await asyncio.sleep(0.5)
         await engine.post(HEALS, ended=True)
@@ -157,7 +176,7 @@ async def main_story(folder: Path) -> Story:
         healed = time.time()
         await engine.post(CRITICAL, HIGH, annotations=ANNOTATIONS, ended=True)
         await asyncio.sleep(3)
-        return Story(began, healed, heard.deliveries, inhibited)
+        return Story(began, healed, heard.deliveries, inhibited, await beating)
 
 
 async def monday_story(folder: Path) -> Story:
