@@ -285,7 +285,7 @@ class Probes(Part):
         (),
         description="What to probe, by commas: service=http://host/path or service=tcp://host:port.",
     )
-    every_seconds: float = Field(5.0, gt=0, description="Time between two probes of a target.")
+    every_seconds: float = Field(2.0, gt=0, description="Time between two probes of a target.")
     timeout_seconds: float = Field(
         2.0,
         gt=0,
