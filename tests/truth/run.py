@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.dashboards.engines import Prometheus, prometheus
 from tests.durability.processes import ROOT, Exporter, binary, until
+from tests.truth.domains.told import Told
 from tests.truth.expected import Sample
 from tests.truth.facts import Facts
 from tests.truth.plans import Random
@@ -66,7 +67,10 @@ class Run:
 class Stage:
     """An exporter, somebody who sends to it, and a Prometheus that watches."""
 
-    def __init__(self, exporter: Exporter, engine: Prometheus, seed: int) -> None:
+    def __init__(
+        self, exporter: Exporter, engine: Prometheus, seed: int, lifecycles: Sequence[str]
+    ) -> None:
+        self._lifecycles = lifecycles
         self.exporter = exporter
         self.engine = engine
         self.courier = Courier(exporter.url, seed)
@@ -84,7 +88,10 @@ class Stage:
     async def _over(self) -> bool:
         page = await self.exporter.samples()
         received = page["exporter_events_received_total", frozenset()]
-        going_on = page["exporter_open_sessions", frozenset({("lifecycle", "upload")})]
+        going_on = sum(
+            page["exporter_open_sessions", frozenset({("lifecycle", name)})]
+            for name in self._lifecycles
+        )
         return going_on == 0 and received == self.courier.facts.received
 
     async def ask(self, expr: str) -> list[dict[str, Any]]:
@@ -128,13 +135,16 @@ def _sample(metric: Mapping[str, str]) -> Sample:
 
 
 @asynccontextmanager
-async def stage(folder: Path, source: str, seed: int) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, source: str, seed: int, lifecycles: Sequence[str] = ("upload",)
+) -> AsyncIterator[Stage]:
     """Everything runs, and Prometheus has seen every counter at 0."""
     exporter = Exporter(
         folder / "exporter",
         {
             "SESSIONS__SETTLE_SECONDS": SETTLE,
-            "SESSIONS__SILENCE_SECONDS__UPLOAD": SILENCE,
+            "GENERATION__RETRY_SECONDS": SETTLE,
+            **{f"SESSIONS__SILENCE_SECONDS__{name.upper()}": SILENCE for name in lifecycles},
             "RECEIVER__PROXIES": "127.0.0.0/8",
             "RECEIVER__COUNTRY_HEADER": "X-Country",
             "RECEIVER__RATE_PER_SECOND": 20,
@@ -146,7 +156,7 @@ async def stage(folder: Path, source: str, seed: int) -> AsyncIterator[Stage]:
     _write_day_before(watching, exporter.target, source)
     async with exporter:
         with prometheus(watching, exporter.target, RULES) as engine:
-            ready = Stage(exporter, engine, seed)
+            ready = Stage(exporter, engine, seed, lifecycles)
             await until(lambda: _seen(ready))
             yield ready
 
@@ -191,6 +201,15 @@ async def reports_only(folder: Path) -> Run:
     async with stage(folder, "report", seed=11) as ready:
         services = Services(12, time.time())
         await ready.tell([services.report() for _ in range(300)])
+        return await ready.result()
+
+
+async def others(folder: Path, told: Sequence[Told], lifecycles: Sequence[str]) -> Run:
+    """Everything that is told of the other domains, and nothing of uploads."""
+    async with stage(folder, "lifecycle", seed=13, lifecycles=lifecycles) as ready:
+        stories = [story for each in told for story in each.stories]
+        Random(14).shuffle(stories)
+        await ready.tell(stories)
         return await ready.result()
 
 

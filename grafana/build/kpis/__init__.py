@@ -27,7 +27,7 @@ SEGMENTS: Final = {
     "cache": "cache",
     "cdn": "CDN",
     "currency": "currency",
-    "domain": "domain",
+    "part": "part of the product",
     "browser": "browser",
     "device": "device",
     "error_type": "error type",
