@@ -139,7 +139,7 @@ _WEIGHTS: Final[dict[type[told.Told], int]] = {told.Completed: 3, told.Failed: 2
 
 
 def _learn_provider(state: Generation, event: told.Told) -> None:
-    if event.provider is not None and state.about is None:
+    if event.provider is not None:
         weight = _WEIGHTS.get(type(event), 0)
         namer = Namer(weight, event.attempt or 0, event.at or 0.0, event.provider)
         state.namer = namer if state.namer is None else max(state.namer, namer)
@@ -220,8 +220,7 @@ def _end(state: Generation, moment: Moment) -> Iterator[Event]:
         raise AssertionError("a generation ends with an outcome")
     state.phase = Phase.OVER
     state.due = moment.now + moment.patience.remember
-    delivered = state.outcome is Outcome.SUCCEEDED
-    listed = delivered and state.cost is not None and state.currency not in {None, "other"}
+    listed = state.cost is not None and state.currency not in {None, "other"}
     measured, absurd = _measured(state)
     for _ in range(absurd):
         yield Clamped()
@@ -238,7 +237,7 @@ def _end(state: Generation, moment: Moment) -> Iterator[Event]:
         about=state.about,
         generation_id=state.generation_id,
         measured=measured._replace(cost=state.cost if listed else None),
-        unpriced=delivered and state.cost is not None and not listed,
+        unpriced=state.cost is not None and not listed,
         recovery=_recovery(state, measured),
         errors=len(errors),
         rating=state.rating,
