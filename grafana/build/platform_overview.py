@@ -161,7 +161,7 @@ BOARD: Final = Board(
                     queries=[Prom("slo:error_budget_remaining:ratio", "{{slo}}")],
                 ),
                 kpis.over_time("user_satisfaction_score"),
-                kpis.by_segment("user_satisfaction_score", "part", span=12),
+                kpis.by_segment("user_satisfaction_score", "domain", span=12),
             ],
         ),
     ],

@@ -27,7 +27,7 @@ SEGMENTS: Final = {
     "cache": "cache",
     "cdn": "CDN",
     "currency": "currency",
-    "part": "part of the product",
+    "domain": "domain",
     "browser": "browser",
     "device": "device",
     "error_type": "error type",

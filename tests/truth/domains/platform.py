@@ -110,7 +110,7 @@ def _ratings(teller: Teller) -> None:
     ratings = Sums()
     for _ in range(80):
         stars, about = teller.rng.randint(1, 5), teller.rng.choice(("playback", "web", "kitchen"))
-        ratings.add(stars, part=about if about != "kitchen" else "other")
+        ratings.add(stars, domain=about if about != "kitchen" else "other")
         teller.story([teller.native(teller.event("feedback.rated", about=about, rating=stars))])
     ratings.means(teller.told, "user_satisfaction_score")
     del teller.told.kpis["user_satisfaction_score"]
