@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ class Prometheus:
         """The series that answer a question."""
         if not question.step:
             found = await self._call("query", query=question.expr, time=question.end)
-            return [_series(each["metric"], [each["value"]]) for each in found["result"]]
+            return list(_finite(found["result"]))
         answer: dict[tuple[tuple[str, str], ...], Series] = {}
         for part in parts(question, MOST_POINTS):
             found = await self._call(
@@ -50,8 +51,7 @@ class Prometheus:
                 end=part.end,
                 step=part.step,
             )
-            for each in found["result"]:
-                new = _series(each["metric"], each["values"])
+            for new in _finite(found["result"]):
                 key = tuple(sorted(new.labels.items()))
                 old = answer.get(key)
                 answer[key] = new if old is None else Series(old.labels, old.points + new.points)
@@ -93,5 +93,11 @@ class Prometheus:
         return body["data"]
 
 
-def _series(labels: Mapping[str, str], values: list[tuple[float, str]]) -> Series:
-    return Series(labels, tuple((float(at), float(value)) for at, value in values))
+def _finite(found: list[dict[str, Any]]) -> Iterator[Series]:
+    """The series without points that are no number, such as a quotient of nothing."""
+    for each in found:
+        given = each["values"] if "values" in each else [each["value"]]
+        points = ((float(at), float(value)) for at, value in given)
+        finite = tuple(point for point in points if isfinite(point[1]))
+        if finite:
+            yield Series(each["metric"], finite)

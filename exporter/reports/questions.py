@@ -126,7 +126,7 @@ def _instants(period: Period) -> Iterator[tuple[str, str]]:
     days = f"{period.days}d"
     for name in ("target", "direction", "min_events", "threshold"):
         yield name, f"kpi:{name}"
-    yield "value", f'kpi:value{{window="{days}"}} > -Inf'
+    yield "value", f'kpi:value{{window="{days}"}}'
     yield "score", f"avg_over_time(kpi:score[{days}])"
     yield "performance", f"avg_over_time(platform:performance_score[{days}])"
     yield "performance_before", f"avg_over_time(platform:performance_score[{days}] offset {days})"
@@ -139,17 +139,17 @@ def _instants(period: Period) -> Iterator[tuple[str, str]]:
 def _ranges(period: Period) -> dict[str, Question]:
     last = period.last
     oldest = last - period.history_days * DAY
-    hour = 'kpi:value{window="1h"} > -Inf'
-    # Hours that lie end to end up to the end of the period. A comparison drops NaN.
+    hour = 'kpi:value{window="1h"}'
+    # Hours that lie end to end up to the end of the period.
     hours = {"end": last, "begin": period.first + HOUR, "step": HOUR}
     segments = {
-        "member_value": Question('kpi:segment_value{window="1h"} > -Inf', **hours),
+        "member_value": Question('kpi:segment_value{window="1h"}', **hours),
         "member_events": Question('kpi:segment_events{window="1h"}', **hours),
     }
     return {
         # Of longer periods they would be many numbers that no report shows.
         **(segments if period.days <= 7 else {}),
-        "days": Question('kpi:value{window="1d"} > -Inf', last, oldest, DAY),
+        "days": Question('kpi:value{window="1d"}', last, oldest, DAY),
         "events": Question('kpi:events{window="1d"}', last, oldest, DAY),
         "course": Question(hour, last, period.first, HOUR if period.days <= 7 else 6 * HOUR),
         "performance_course": Question("platform:performance_score", last, period.first, HOUR),

@@ -13,7 +13,6 @@ from exporter.reports.segments import worst
 
 MOST_ERRORS = 10
 MOST_ALARMS = 50
-MOST_PLOTS = 9
 
 
 def report(facts: Facts, name: str, title: str, sections: Iterable[Section]) -> Report:

@@ -32,6 +32,9 @@ from tests.reports import block
 from tests.reports.block import END, LAST, ZONE
 
 
+ROOT = Path(__file__).parents[2]
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     with block.prometheus(tmp_path_factory.mktemp("prometheus")) as found:
@@ -96,11 +99,10 @@ async def test_a_report_arrives_with_its_errors_and_its_devices(
         " and 96.6 % elsewhere, over 33.2 % of the events; as good as elsewhere, the whole would be"
         " about 96.9 %.",
     ]
-    page = (
-        Path(__file__).parents[2] / alert.annotations["runbook_url"].split("#")[0][1:]
-    ).read_text()
-    assert "\n## Daily\n" in page
-    assert "\n## Weekly\n" in page
+    assert alert.annotations["runbook_url"] == "/docs/reports.md#daily"
+    assert {"## Daily", "## Weekly"} <= set((ROOT / "docs" / "reports.md").read_text().splitlines())
+    uid = alert.annotations["dashboard_url"].removeprefix("/d/")
+    assert list(ROOT.glob(f"grafana/dashboards/*/{uid}.json"))
 
 
 async def test_it_is_filed_and_told_once_a_day_through_the_real_alertmanager(

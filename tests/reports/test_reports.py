@@ -509,15 +509,28 @@ async def test_what_prometheus_refuses_is_an_error_with_its_words(engine: Promet
             await Asked(http, engine.url).ask(Question("sum(", LAST))
 
 
+def asked(engine: Prometheus, question: Question) -> Answer:
+    async def ask() -> Answer:
+        async with aiohttp.ClientSession() as http:
+            return await Asked(http, engine.url).ask(question)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("expr", ["vector(0) / 0", "vector(1) / 0", "-vector(1) / 0"])
+def test_what_is_no_number_is_nothing(engine: Prometheus, expr: str) -> None:
+    assert asked(engine, Question(expr, LAST)) == []
+    assert asked(engine, Question(expr, LAST, LAST - DAY, 3600)) == []
+    assert asked(engine, Question(f"{expr} or vector(1)", LAST, LAST - DAY, 3600)) == []
+    (half,) = asked(engine, Question("1 / clamp_min(hour() - 6, 0)", LAST, LAST - DAY, 3600))
+    # 07:00 to midnight of the day before, in UTC, and 07:00 of the last one.
+    assert len(half.points) == 18
+
+
 def test_a_long_question_is_asked_in_parts_that_prometheus_answers(engine: Prometheus) -> None:
     """30 days by the minute are 43,201 points; Prometheus refuses more than 11,000."""
 
-    async def ask() -> Answer:
-        async with aiohttp.ClientSession() as http:
-            question = Question("up", LAST, LAST - 30 * DAY, 60)
-            return await Asked(http, engine.url).ask(question)
-
-    (series,) = asyncio.run(ask())
+    (series,) = asked(engine, Question("up", LAST, LAST - 30 * DAY, 60))
     times = [at for at, _ in series.points]
 
     assert len(times) == block.DAYS * 1440 + 1
