@@ -31,7 +31,6 @@ from tests.pipelines import CATALOGUE
 from tests.reports import block
 from tests.reports.block import END, LAST, ZONE
 
-
 ROOT = Path(__file__).parents[2]
 
 
