@@ -285,7 +285,9 @@ class Probes(Part):
         (),
         description="What to probe, by commas: service=http://host/path or service=tcp://host:port.",
     )
-    every_seconds: float = Field(2.0, gt=0, description="Time between two probes of a target.")
+    every_seconds: float = Field(
+        2.0, gt=0, le=60, description="Time between two probes of a target, at most a minute."
+    )
     timeout_seconds: float = Field(
         2.0,
         gt=0,
