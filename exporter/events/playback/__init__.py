@@ -2,9 +2,10 @@
 
 ``told`` what players and servers say about one play · ``trackers`` the bodies in which pages say
 it · ``learning`` what each of them means · ``lifecycle`` how a play ends · ``state`` what is
-remembered until then · ``timeline`` its states and the time in each · ``path`` the parts it has shown · ``order`` the beacons that are
-missing · ``totals`` the numbers that grow · ``concluded`` what follows from it · ``video`` the
-totals of one video · ``classes`` the closed sets · ``metrics`` the numbers that come out.
+remembered until then · ``timeline`` its states and the time in each · ``path`` the parts that it
+has shown · ``order`` the beacons that are missing · ``totals`` the numbers that grow ·
+``concluded`` what follows from it · ``video`` the totals of one video · ``classes`` the closed
+sets · ``metrics`` the numbers that come out.
 """
 
 from exporter.event import Domain

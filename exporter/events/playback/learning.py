@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from exporter.event import Event, Network
+from exporter.event import NOBODY, Event, Network
 from exporter.events.playback import told
 from exporter.events.playback.classes import BeaconFormat, ErrorType, Outcome, Player, Preview
 from exporter.events.playback.concluded import Clamped, ErrorMet, Viewed
@@ -46,8 +46,8 @@ def learn(facts: Facts, event: told.Told, now: float) -> Concluded:
 
 def _learn_client(facts: Facts, event: told.Told) -> None:
     client = event.client
-    if client != facts.client:
-        facts.client = facts.client.informed(client)
+    if client is not facts.client:
+        facts.client = client if facts.client is NOBODY else facts.client.informed(client)
     if event.network is not Network.OTHER:
         facts.network = event.network
     if event.cdn is not None:
@@ -180,9 +180,13 @@ def _progress(
     )
     usable = []
     for value, (name, most) in zip(said, _LIMITS, strict=True):
-        limited = _limited(facts, name, value, most, concluded)
-        usable.append(UNSAID if limited is None else limited)
-    reported = facts.reported.greatest(Totals._make(usable))
+        if value is not None and 0.0 <= value <= most:
+            usable.append(value)
+            continue
+        usable.append(UNSAID)
+        if value is not None:
+            clamp(facts, name, concluded)
+    reported = facts.reported.greatest(usable)
     if reported != facts.reported:
         facts.reported = reported
     position = _limited(facts, "position", event.position_seconds, LONGEST, concluded)

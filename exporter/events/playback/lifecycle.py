@@ -67,9 +67,11 @@ class PlayLifecycle:
         concluded = learn(facts, event, now)
         if state.phase is Phase.OVER:
             return Step(state, (*concluded, *_late(facts)))
-        facts.last = now
         if isinstance(event, told.Requested):
             concluded += _introduce(facts)
+        else:
+            # A request that comes again says nothing of how long somebody waited.
+            facts.last = now
         concluded += _settle(facts, now - patience.settle)
         concluded += _advance(facts)
         if state.phase is Phase.SETTLING:

@@ -37,15 +37,17 @@ FASTEST: Final = 4.0
 
 _RUN: Final = struct.Struct("<HH")
 
+_SAMPLE: Final = struct.Struct("<dddd")
+
 Sample = tuple[float, float, float, float]
 """Watched so far, position, speed, and the server's time of arrival; seconds."""
 
 
 class Path(msgspec.Struct, gc=False, omit_defaults=True):
-    """Where one play was."""
+    """Where one play was; bytes, because there are a hundred thousand of them."""
 
-    waiting: list[Sample] = []
-    """In order, until none that belongs before can be under way any more."""
+    waiting: bytes = b""
+    """Samples in order, until none that belongs before can be under way any more."""
     watched: float = -1.0
     position: float = 0.0
     """Of the last sample that was walked to."""
@@ -61,23 +63,30 @@ class Path(msgspec.Struct, gc=False, omit_defaults=True):
         """
         if watched < self.watched:
             return
-        place = bisect_left(self.waiting, (watched, position))
-        if place < len(self.waiting) and self.waiting[place][:2] == (watched, position):
-            return
         pace = min(speed, FASTEST) if speed is not None and speed > 1.0 else 1.0
-        self.waiting.insert(place, (watched, position, pace, now))
+        if not self.waiting:
+            self.waiting = _SAMPLE.pack(watched, position, pace, now)
+            return
+        samples = _samples(self.waiting)
+        place = bisect_left(samples, (watched, position))
+        if place == len(samples) or samples[place][:2] != (watched, position):
+            samples.insert(place, (watched, position, pace, now))
+            self.waiting = b"".join([_SAMPLE.pack(*each) for each in samples])
 
     def settle(self, until: float) -> None:
         """Walk to the samples that arrived up to ``until`` and to those that belong before."""
-        waiting = self.waiting
-        count = max(0, len(waiting) - MOST_WAITING)
-        for index in range(len(waiting) - 1, count - 1, -1):
-            if waiting[index][3] <= until:
+        if not self.waiting:
+            return
+        samples = _samples(self.waiting)
+        count = max(0, len(samples) - MOST_WAITING)
+        for index in range(len(samples) - 1, count - 1, -1):
+            if samples[index][3] <= until:
                 count = index + 1
                 break
-        for watched, position, pace, _ in waiting[:count]:
-            self._walk(watched, position, pace)
-        del waiting[:count]
+        if count:
+            for watched, position, pace, _ in samples[:count]:
+                self._walk(watched, position, pace)
+            self.waiting = self.waiting[count * _SAMPLE.size :]
 
     def _walk(self, watched: float, position: float, pace: float) -> None:
         came, moved = watched - self.watched, position - self.position
@@ -105,6 +114,10 @@ class Path(msgspec.Struct, gc=False, omit_defaults=True):
         elif len(self.runs) < MOST_RUNS * _RUN.size:
             self.runs += _RUN.pack(first, last)
             self.going_on = True
+
+
+def _samples(waiting: bytes) -> list[Sample]:
+    return list(_SAMPLE.iter_unpack(waiting))
 
 
 def runs(path: bytes) -> Iterator[tuple[int, int]]:

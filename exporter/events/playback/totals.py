@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -30,13 +31,15 @@ class Totals(NamedTuple):
         """These numbers, and those of ``other`` where these are unsaid."""
         return Totals._make([o if n < 0 else n for n, o in zip(self, other, strict=True)])
 
-    def greatest(self, other: Totals) -> Totals:
+    def greatest(self, other: Iterable[float]) -> Totals:
         """Of each number the greater one."""
         return Totals._make(map(max, self, other))
 
     def since(self, other: Totals) -> Totals:
         """By how much each number is above that of ``other``."""
-        return Totals._make([max(n, 0.0) - max(o, 0.0) for n, o in zip(self, other, strict=True)])
+        return Totals._make(
+            [n - o if o > 0 else n if n > 0 else 0.0 for n, o in zip(self, other, strict=True)]
+        )
 
     def fields(self) -> list[tuple[str, Field]]:
         """The numbers that are known, as fields of a point."""
