@@ -75,7 +75,7 @@ class FeatureAdopted(Personal, frozen=True, kw_only=True, gc=False, tag="feature
         """With a keyed hash of the person, by whom and the feature a repetition is recognised."""
         if self.person is None:
             return self
-        once = self.id or cleaner.person(f"{self.feature}\0{self.person}")
+        once = cleaner.person(f"{self.feature}\0{self.person}")
         return msgspec.structs.replace(self, id=once, person=cleaner.person(self.person))
 
     def observe(self) -> list[Observation]:

@@ -73,7 +73,6 @@ class LookedUp(Event, frozen=True, kw_only=True, gc=False, tag="cache.looked_up"
         return [
             metrics.CACHE_LOOKUPS(metrics.LookupLabels(cache, lookup), float(count))
             for lookup, count in ((Lookup.HIT, self.hits), (Lookup.MISS, self.misses))
-            if count
         ]
 
 
