@@ -1,4 +1,4 @@
-"""Asks InfluxDB what Prometheus does not know: countries and samples. InfluxQL, as Grafana does."""
+"""Asks InfluxDB what Prometheus does not know: countries, videos, samples. By InfluxQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import aiohttp
 
 from exporter.reports.quantity import Quantity, Unit
 from exporter.reports.questions import Period
-from exporter.reports.report import Cell, Column, Table
+from exporter.reports.report import Column, Table
 from exporter.settings import Influx, without_password
 
 MOST_ROWS: Final = 15
@@ -22,7 +22,17 @@ STATEMENTS: Final = {
         " MEAN(throughput_bytes_per_second) AS speed"
         " FROM upload WHERE outcome = 'completed' AND {between} GROUP BY country"
     ),
-    "samples": "SELECT * FROM error_sample WHERE {between} ORDER BY time DESC LIMIT 15",
+    "samples": (
+        'SELECT SUM("count") AS count, MIN(first_seen) AS first_seen, MAX(last_seen) AS last_seen,'
+        " LAST(sample) AS sample"
+        " FROM web_error WHERE {between} GROUP BY error_type, fingerprint"
+    ),
+    "videos": (
+        "SELECT TOP(views, video, 15), watched, completions, ended FROM"
+        " (SELECT SUM(views) AS views, SUM(watched_seconds) AS watched,"
+        " SUM(completions) AS completions, SUM(ended) AS ended"
+        " FROM video_minute WHERE preview = 'no' AND {between} GROUP BY video)"
+    ),
 }
 
 
@@ -66,6 +76,11 @@ async def _ask(http: aiohttp.ClientSession, settings: Influx, statement: str) ->
     return list(result.get("series", []))
 
 
+def _values(each: Any) -> dict[str, Any]:
+    """The first line of a series, by column."""
+    return dict(zip(each["columns"], each["values"][0], strict=True))
+
+
 def _countries(series: list[Any], period: Period) -> Table:
     columns = (
         Column("country", "Country"),
@@ -73,45 +88,78 @@ def _countries(series: list[Any], period: Period) -> Table:
         Column("p95", "p95"),
         Column("speed", "Mean speed"),
     )
-    rows = []
-    for each in series:
-        values = dict(zip(each["columns"], each["values"][0], strict=True))
-        speed = values["speed"]
-        rows.append(
-            (
-                each["tags"]["country"] or "unknown",
-                Quantity(values["count"], Unit.COUNT),
-                Quantity(values["p95"], Unit.SECONDS),
-                Quantity(speed if speed is None else speed * 8, Unit.SPEED),
-            )
-        )
-    rows.sort(key=lambda row: -(row[1].value or 0))
-    return Table(columns, tuple(rows[:MOST_ROWS]))
-
-
-def _samples(series: list[Any], period: Period) -> Table:
-    """Whatever the samples have: their fields are the exporter's, and told apart by the domain."""
-    if not series:
-        return Table((), ())
-    names = series[0]["columns"]
-    filled = zip(*series[0]["values"], strict=True)
-    used = [place for place, cells in enumerate(filled) if not {None, ""}.issuperset(cells)]
-    columns = tuple(
-        Column(names[place], names[place].replace("_", " ").capitalize()) for place in used
-    )
+    found = [(each["tags"]["country"] or "unknown", _values(each)) for each in series]
+    found.sort(key=lambda each: -each[1]["count"])
     rows = tuple(
-        tuple(_cell(names[place], row[place], period) for place in used)
-        for row in series[0]["values"]
+        (
+            country,
+            Quantity(values["count"], Unit.COUNT),
+            Quantity(values["p95"], Unit.SECONDS),
+            Quantity(_bits(values["speed"]), Unit.SPEED),
+        )
+        for country, values in found[:MOST_ROWS]
     )
     return Table(columns, rows)
 
 
-def _cell(name: str, value: Any, period: Period) -> Cell:
-    if name == "time":
-        return datetime.fromtimestamp(value, period.end.tzinfo)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None if value is None else str(value)[:LONGEST_CELL]
-    return Quantity(value, Unit.NUMBER)
+def _bits(size: float | None) -> float | None:
+    return None if size is None else size * 8
 
 
-_TABLES: Final[Mapping[str, Any]] = {"countries": _countries, "samples": _samples}
+def _samples(series: list[Any], period: Period) -> Table:
+    columns = (
+        Column("fingerprint", ""),
+        Column("error_type", "Error"),
+        Column("count", "Count"),
+        Column("first_seen", "First seen"),
+        Column("last_seen", "Last seen"),
+        Column("sample", "Sample"),
+    )
+    found = [(each["tags"], _values(each)) for each in series]
+    found.sort(key=lambda each: -each[1]["count"])
+    rows = tuple(
+        (
+            tags["fingerprint"],
+            tags["error_type"],
+            Quantity(values["count"], Unit.COUNT),
+            _moment(values["first_seen"], period),
+            _moment(values["last_seen"], period),
+            str(values["sample"])[:LONGEST_CELL],
+        )
+        for tags, values in found[:MOST_ROWS]
+    )
+    return Table(columns, rows)
+
+
+def _moment(milliseconds: float, period: Period) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, period.end.tzinfo)
+
+
+def _videos(series: list[Any], period: Period) -> Table:
+    columns = (
+        Column("video", "Video"),
+        Column("views", "Views"),
+        Column("watched_seconds", "Watched"),
+        Column("completion_ratio", "Completed"),
+    )
+    lines = [
+        dict(zip(each["columns"], line, strict=True)) for each in series for line in each["values"]
+    ]
+    lines.sort(key=lambda line: (-line["top"], line["video"]))
+    rows = tuple(
+        (
+            line["video"],
+            Quantity(line["top"], Unit.COUNT),
+            Quantity(line["watched"], Unit.SECONDS),
+            Quantity(line["completions"] / line["ended"] if line["ended"] else None, Unit.SHARE),
+        )
+        for line in lines
+    )
+    return Table(columns, rows)
+
+
+_TABLES: Final[Mapping[str, Any]] = {
+    "countries": _countries,
+    "samples": _samples,
+    "videos": _videos,
+}

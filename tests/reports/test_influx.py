@@ -43,10 +43,20 @@ def _lines() -> Iterator[str]:
     yield upload("outcome=completed,country=IT", 7.0, -1)  # after the end
     for number in range(MOST_ROWS + 5):
         at = int(LAST - 100 - number) * 1_000_000_000
-        yield (
-            f'error_sample,domain=web,error_type=javascript message="Error {number} <b>",'
-            f"count={number}.0 {at}"
-        )
+        tags = f"error_type=javascript,fingerprint=f{number},new=no,page=home"
+        for half in (0, 1):
+            seen = f"first_seen={LAST - 5000}000.0,last_seen={LAST - 100 + half}000.0"
+            fields = f'sample="Error {number} <b>",count={number + 1}.0,{seen}'
+            yield f"web_error,{tags} {fields} {at + half}"
+    for number in range(MOST_ROWS + 5):
+        for minute in (1, 2):
+            at = int(LAST - 60 * minute) * 1_000_000_000
+            yield (
+                f"video_minute,preview=no,video=v{number} views={number}.0,watched_seconds=30.0,"
+                f"completions=1.0,ended={minute}.0 {at}"
+            )
+    at = int(LAST - 60) * 1_000_000_000
+    yield f"video_minute,preview=yes,video=trailer views=1000.0,ended=0.0,completions=0.0 {at}"
 
 
 def ask(url: str, **knobs: Any) -> dict[str, Table | str]:
@@ -71,18 +81,32 @@ def test_completed_uploads_of_the_period_by_country_the_most_first(engine: Influ
     ]
 
 
-def test_the_newest_samples_with_whatever_fields_they_have(engine: InfluxDb) -> None:
+def test_errors_of_pages_are_added_up_by_fingerprint_the_most_first(engine: InfluxDb) -> None:
     found = rows(ask(engine.url)["samples"])
+    most = MOST_ROWS + 5
 
-    assert len(found) == MOST_ROWS
     assert found[0] == {
-        "time": (END - timedelta(seconds=100)).isoformat(),
-        "count": 0.0,
-        "domain": "web",
+        "fingerprint": f"f{most - 1}",
         "error_type": "javascript",
-        "message": "Error 0 <b>",
+        "count": 2 * most,
+        "first_seen": (END - timedelta(seconds=5000)).isoformat(),
+        "last_seen": (END - timedelta(seconds=99)).isoformat(),
+        "sample": f"Error {most - 1} <b>",
     }
-    assert [each["message"] for each in found] == [f"Error {n} <b>" for n in range(MOST_ROWS)]
+    assert [each["count"] for each in found] == [2 * (most - n) for n in range(MOST_ROWS)]
+
+
+def test_popular_videos_are_those_with_most_views_and_no_previews(engine: InfluxDb) -> None:
+    found = rows(ask(engine.url)["videos"])
+    most = MOST_ROWS + 4
+
+    assert found[0] == {
+        "video": f"v{most}",
+        "views": 2 * most,
+        "watched_seconds": 60.0,
+        "completion_ratio": pytest.approx(2 / 3),
+    }
+    assert [each["video"] for each in found] == [f"v{most - n}" for n in range(MOST_ROWS)]
 
 
 def test_without_an_address_nothing_is_asked() -> None:
@@ -92,7 +116,7 @@ def test_without_an_address_nothing_is_asked() -> None:
 def test_an_influxdb_that_is_away_is_a_sentence_in_the_report_and_no_failure() -> None:
     found = ask(f"http://name:c4n4ry@127.0.0.1:{free_port()}", token="c4n4ry")  # noqa: S106
 
-    assert set(found) == {"countries", "samples"}
+    assert set(found) == {"countries", "samples", "videos"}
     for said in found.values():
         assert isinstance(said, str)
         assert "did not answer: Client" in said
@@ -124,5 +148,5 @@ async def test_the_token_is_sent() -> None:
     finally:
         await runner.cleanup()
 
-    assert tokens == ["Token secret"] * 2
+    assert tokens == ["Token secret"] * 3
     assert str(found["samples"]).endswith("did not answer: status 401.")

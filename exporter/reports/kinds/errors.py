@@ -35,7 +35,7 @@ def sections(facts: Facts) -> Iterator[Section]:
     yield from parts.kpis(facts, about)
     yield parts.course(facts, about)
     yield parts.worst_segments(facts, about)
-    yield from parts.detail(facts, "samples", "Samples")
+    yield from parts.detail(facts, "samples", "Errors of pages")
 
 
 def _new(facts: Facts) -> Section:

@@ -25,4 +25,5 @@ def sections(facts: Facts) -> Iterator[Section]:
     yield from parts.kpis(facts, about)
     yield parts.day_by_day(facts, about)
     yield parts.devices(facts)
+    yield from parts.detail(facts, "videos", "Popular videos")
     yield parts.worst_segments(facts, about)

@@ -12,8 +12,10 @@ from exporter.reports.report import Section
 def sections(facts: Facts) -> Iterator[Section]:
     """What it says."""
     yield from parts.kpis(facts)
+    yield parts.course(facts, lambda kpi: False)
     yield parts.day_by_day(facts)
     yield parts.alerts(facts)
     yield parts.top_errors(facts)
     yield parts.devices(facts)
+    yield from parts.detail(facts, "videos", "Popular videos")
     yield parts.worst_segments(facts)
