@@ -83,6 +83,28 @@ RESOURCES: Body = {
     },
 }
 
+VIEW: Body = {
+    "session_id": "1699123456789-kx7m2n4",
+    "video_id": "v1",
+    "course_id": "c1",
+    "user_id": "somebody",
+    "video_duration_seconds": 600,
+    "lesson_id": "l1",
+    "is_preview": False,
+    "referrer": "https://example.com/courses/c1",
+}
+
+PROGRESS: Body = {
+    "session_id": "1699123456789-kx7m2n4",
+    "current_position_seconds": 15.2,
+    "watch_time_seconds": 15,
+    "play_count": 1,
+    "pause_count": 0,
+    "seek_count": 0,
+    "average_playback_speed": 1,
+    "quality_changes": 0,
+}
+
 EVENTS: tuple[Body, ...] = (
     {
         "type": "upload.started",

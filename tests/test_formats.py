@@ -27,6 +27,9 @@ def test_every_path_has_a_reader_and_only_that_of_servers_takes_large_bodies() -
         "/api/analytics",
         "/api/analytics/upload-performance",
         "/api/analytics/upload-experience",
+        "/api/analytics/video-view",
+        "/api/analytics/video-progress",
+        "/api/analytics/video-complete",
         "/api/health/status",
     }
     assert [path for path, form in FORMATS.items() if form.batch] == ["/v1/events"]

@@ -2,7 +2,7 @@
 
 A beacon says how much was watched so far and where the play is. Between two of them, in the order
 of watched time, the part from the earlier position to the later was watched if it is about as
-long as the time watched in between (docs/adr/0015); else there was a jump, and only where it went
+long as the time watched in between (docs/adr/0016); else there was a jump, and only where it went
 is known. A part is a segment of ten seconds; a run is what was watched without a jump.
 """
 
