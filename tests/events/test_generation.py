@@ -256,7 +256,7 @@ def told_points(piped: Piped) -> list[str]:
 
 
 @given(those, st.data())
-@bounded(max_examples=80)
+@bounded(max_examples=40)
 def test_neither_order_nor_repetition_changes_any_number(
     many: list[Facts], data: st.DataObject
 ) -> None:
@@ -269,7 +269,7 @@ def test_neither_order_nor_repetition_changes_any_number(
 
 
 @given(those)
-@bounded(max_examples=60)
+@bounded(max_examples=30)
 def test_every_generation_ends_once_as_it_was_told(many: list[Facts]) -> None:
     piped = ended(everything(many))
     name = {"completed": "succeeded", "cancelled": "cancelled"}

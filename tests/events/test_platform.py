@@ -204,7 +204,7 @@ batches = st.lists(numbered, min_size=1, max_size=12).map(
 
 
 @given(batches, st.data())
-@bounded(max_examples=80)
+@bounded(max_examples=40)
 def test_neither_order_nor_repetition_changes_any_counter(
     events: list[Event], data: st.DataObject
 ) -> None:
@@ -223,7 +223,7 @@ def test_neither_order_nor_repetition_changes_any_counter(
 
 
 @given(batches, st.data())
-@bounded(max_examples=60)
+@bounded(max_examples=30)
 def test_a_crash_and_a_replay_change_nothing(events: list[Event], data: st.DataObject) -> None:
     now, entries = START, []
     for event in events:
