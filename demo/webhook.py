@@ -49,7 +49,7 @@ def application(file: Path) -> web.Application:
         received_at = datetime.now(UTC)
         with file.open("a") as kept:
             kept.write(json.dumps({"received_at": received_at.isoformat(), **notification}) + "\n")
-        # What is only repeated, as the heartbeat is every few seconds, is kept but not printed again.
+        # What is only repeated, as the heartbeat is, is kept but not printed again.
         for line in (each for each in readable if each not in printed):
             printed.add(line)
             print(received_at.astimezone().strftime("%H:%M:%S"), line, flush=True)  # noqa: T201

@@ -14,6 +14,11 @@ LONGEST_SECONDS: Final = 28.0
 """As long as anybody wants to wait: on a slow line people upload less."""
 
 
+EXPERIMENT: Final = "watch_page"
+VARIANTS: Final = ("classic", "wide")
+"""An A/B test that half of the people see one half of; the wide page is a little faster."""
+
+
 class Device(NamedTuple):
     """A kind of client: how common, what it says of itself, and in which classes that puts it."""
 

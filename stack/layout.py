@@ -12,6 +12,7 @@ from typing import Annotated, Final
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from demo.world import EXPERIMENT, VARIANTS
 from exporter.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -149,6 +150,9 @@ class Layout:
             environment["EXPORTER_JOURNAL__DIRECTORY"] = str(self.directory / "state")
         if self._with_demo and "silence_seconds" not in settings.sessions.model_fields_set:
             environment["EXPORTER_SESSIONS__SILENCE_SECONDS"] = DEMO_SILENCE
+        if self._with_demo and "experiments" not in settings.labels.model_fields_set:
+            trials = ",".join(f"{EXPERIMENT}/{variant}" for variant in VARIANTS)
+            environment["EXPORTER_LABELS__EXPERIMENTS"] = trials
         ours = {
             "enabled": "true",
             "prometheus_url": self.prometheus,

@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from exporter.metric import Histogram
 from grafana.build import kpis, style
-from tests.dashboards import uploads
+from tests.dashboards import points as points_of
 from tests.dashboards.engines import InfluxDb, Prometheus, influxdb, prometheus
 from tests.dashboards.target import CATALOGUE, serving
 
@@ -37,7 +37,8 @@ PATIENCE = 30  # seconds until scrapes and rules must have filled every series
 
 # What compares with the day before or counts full hours: this Prometheus has seen seconds.
 NEED_HISTORY = (
-    r'kpi:(value|score)\{kpi="upload_duration_increase_ratio"',
+    r'kpi:(value|score)\{kpi="(upload_duration_increase|revenue_decline)_ratio"',
+    r'kpi:(value|score)\{kpi="generation_cost_mean"',
     r"slo:error_budget_remaining:ratio",
 )
 
@@ -372,7 +373,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
 @pytest.fixture(scope="module")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
     with influxdb(tmp_path_factory.mktemp("influxdb")) as engine:
-        engine.write(uploads.lines())
+        engine.write(points_of.lines())
         yield engine
 
 
@@ -380,7 +381,7 @@ MACROS = {
     "$__rate_interval": "8s",
     "$__range": "1h",
     "$__interval": "10s",
-    "$timeFilter": "time > now() - 1h",
+    "$timeFilter": "time > now() - 3h",
 }
 
 
@@ -401,7 +402,10 @@ def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
 
 def everything(board: dict[str, Any], _: Prometheus) -> dict[str, str]:
     """The choices that a dashboard opens with."""
-    return {v["name"]: v.get("allValue") or v["current"]["value"] for v in variables(board)}
+    return {
+        v["name"]: v.get("allValue") or CHOSEN_TAGS.get(v["name"]) or v["current"]["value"]
+        for v in variables(board)
+    }
 
 
 def one_of_each(board: dict[str, Any], engine: Prometheus) -> dict[str, str]:
@@ -411,6 +415,9 @@ def one_of_each(board: dict[str, Any], engine: Prometheus) -> dict[str, str]:
         if variable["type"] == "custom":
             choices[variable["name"]] = variable["query"].split(",")[-1].strip()
             continue
+        if variable["datasource"]["type"] == "influxdb":
+            choices[variable["name"]] = CHOSEN_TAGS[variable["name"]]
+            continue
         metric, label = re.findall(r"[\w/]+", variable["query"].removeprefix("label_values"))
         values = [v for v in engine.label_values(metric, label) if v in SEEN.get(label, {v})]
         assert values, f"{board['uid']}: {variable['query']} has no values"
@@ -419,13 +426,16 @@ def one_of_each(board: dict[str, Any], engine: Prometheus) -> dict[str, str]:
     return choices
 
 
+CHOSEN_TAGS = {"video": "video-01", "experiment": "e"}
+"""Of each variable that asks InfluxDB, a value that the points have."""
+
 SEEN = {
     "device": {"desktop", "mobile"},
     "browser": {"chrome", "safari"},
     "network": {"4g", "3g"},
     "size_class": {"0-10MB", "30-100MB"},
 }
-"""The members that the points of tests/dashboards/uploads.py have."""
+"""The members that the points of tests/dashboards/points.py have."""
 
 
 def answer(engine: Prometheus, target: dict[str, Any], expr: str) -> list[dict[str, Any]]:

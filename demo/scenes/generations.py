@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from demo.hours import GOOD, Weather
 from demo.message import Message
 from demo.scenes.flow import Times, beginnings, flow, told
-from demo.world import MB, pick, spread
+from demo.world import EXPERIMENT, MB, VARIANTS, pick, spread
 
 PER_SECOND: Final = 0.4
 ACTIVE_PER_SECOND: Final = 1.0
@@ -55,7 +55,8 @@ def messages(times: Times, rng: Random) -> Iterator[Message]:
 def _life(times: Times, rng: Random, name: str, began: float) -> Iterator[Message]:
     weather, maker = times.weather(began), pick(rng, [(each.weight, each) for each in MAKERS])
     one = {"generation_id": name, "provider": maker.name}
-    yield told(times, began, {"type": "generation.requested", **one})
+    trial = {"experiment": EXPERIMENT, "variant": rng.choice(VARIANTS)}
+    yield told(times, began, {"type": "generation.requested", **one, **trial})
     started = began + spread(rng, 2.0 * weather.slowing, 0.6)
     yield told(times, started, {"type": "generation.started", **one})
     ended = started + spread(rng, maker.median_seconds * weather.slowing, 0.35)

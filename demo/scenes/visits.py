@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from demo.hours import GOOD, Weather
 from demo.message import Message
 from demo.scenes.flow import Times, flow, page
-from demo.world import Person, pick, somebody, spread
+from demo.world import EXPERIMENT, VARIANTS, Person, pick, somebody, spread
 
 PER_SECOND: Final = 0.7
 HOST: Final = "https://video.example.com"
@@ -64,6 +64,12 @@ class Visitor(NamedTuple):
     session: str
     user: str
     weather: Weather
+    variant: str
+
+    @property
+    def trial(self) -> dict[str, str]:
+        """Which half of the A/B test."""
+        return {"experiment": EXPERIMENT, "variant": self.variant}
 
     @property
     def agent(self) -> str:
@@ -78,7 +84,13 @@ def messages(times: Times, rng: Random) -> Iterator[Message]:
 
 def _session(times: Times, rng: Random, name: str, began: float) -> Iterator[Message]:
     weather = times.weather(began)
-    visitor = Visitor(somebody(rng, weather.slowing), name, f"user-{rng.randrange(4000)}", weather)
+    visitor = Visitor(
+        somebody(rng, weather.slowing),
+        name,
+        f"user-{rng.randrange(4000)}",
+        weather,
+        rng.choice(VARIANTS),
+    )
     at = began
     bounces = rng.random() < 0.3
     for number in range(1 if bounces else 1 + min(11, int(rng.expovariate(0.4)) + 1)):
@@ -105,7 +117,7 @@ class _View(NamedTuple):
         """The view, how long everything took, and an error if there is one."""
         rng, weather = self.rng, self.visitor.weather
         yield self._event(0.0, "page_view", {})
-        slow = weather.slowing**0.8
+        slow = weather.slowing**0.8 * (0.85 if self.visitor.variant == "wide" else 1.0)
         for place, (name, median) in enumerate(PARTS):
             took = spread(rng, median * slow, 0.35)
             yield self._metric(1.5 + place / 100, f"navigation_{name}", took)
@@ -142,6 +154,7 @@ class _View(NamedTuple):
                 "url": self.url,
                 "sessionId": visitor.session,
                 "pageViewId": self.name,
+                **self.visitor.trial,
             },
         }
         return page(at, "/api/metrics", body, visitor.agent)
@@ -174,6 +187,7 @@ class _View(NamedTuple):
             "sessionId": visitor.session,
             "userId": visitor.user,
             "pageViewId": self.name,
+            **visitor.trial,
             **more,
         }
         body = {"type": kind, "data": data, "timestamp": self.times.milliseconds(at)}

@@ -8,8 +8,6 @@ from typing import Final
 from grafana.build import platform_overview
 from grafana.build.kpis import KPIS
 from grafana.build.style import (
-    BITS_PER_SECOND,
-    BYTES,
     COUNT,
     SCORE,
     SCORE_COLUMN,
@@ -30,8 +28,7 @@ KINDS: Final = (
     ("Ratios", ".+_ratio|generation_cost_mean", SHARE, 36),
     ("Times", ".+_seconds", SECONDS, 12),
     ("Scores and states", ".+_(score|available|length)", SCORE, 10),
-    ("Sizes", ".+_bytes", BYTES, 4),
-    ("Rates", ".+_bps", BITS_PER_SECOND, 4),
+    ("Sizes and rates", ".+_(bytes|bps)", COUNT, 5),
 )
 """KPIs of one unit share a table: (title, what the ids look like, unit, height)."""
 

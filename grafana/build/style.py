@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     # The SDK would rather build the newer format; files of every Grafana hold the classic one.
     warnings.filterwarnings("ignore", "Prefer using", DeprecationWarning)
     from grafana_foundation_sdk.builders import (
+        barchart,
         bargauge,
         common,
         dashboard,
@@ -403,6 +404,7 @@ Look = model.DynamicConfigValue
 
 P = TypeVar(
     "P",
+    barchart.Panel,
     bargauge.Panel,
     geomap.Panel,
     heatmap.Panel,
@@ -692,6 +694,62 @@ def _merged(computed: Sequence[tuple[str, str, str]]) -> Iterator[model.DataTran
 
 
 @dataclass(frozen=True, kw_only=True)
+class Profile(Panel):
+    """A bar for each numbered field of one answer, in the order of the numbers."""
+
+    prefix: str
+    """What stands before the number in the names of the fields."""
+    axis: str
+    """What the numbers are."""
+    height: int = 9
+    colour: str = BLUE
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(barchart.Panel(), Shape.TABLE)
+        panel.transformations(list(self._transformations()))
+        panel.x_field(self.axis).x_tick_label_spacing(100).bar_width(0.95).fill_opacity(80)
+        panel.show_value(kinds.VisibilityMode.NEVER).color_scheme(_plain(self.colour))
+        panel.legend(
+            common.VizLegendOptions()
+            .show_legend(False)
+            .display_mode(kinds.LegendDisplayMode.HIDDEN)
+            .placement(kinds.LegendPlacement.BOTTOM)
+            .calcs([])
+        )
+        panel.min(0).no_value("no data")
+        return panel.build()
+
+    def _transformations(self) -> Iterator[model.DataTransformerConfig]:
+        """Fields become rows, sorted as numbers; a bar chart wants them as text again."""
+        pattern = f"^{re.escape(self.prefix)}(\\d+)$"
+        yield model.DataTransformerConfig(
+            "renameByRegex", options={"regex": pattern, "renamePattern": "$1"}
+        )
+        yield model.DataTransformerConfig(
+            "filterFieldsByName", options={"include": {"pattern": "^\\d+$"}}
+        )
+        yield model.DataTransformerConfig(
+            "reduce", options={"reducers": ["lastNotNull"], "mode": "seriesToRows"}
+        )
+        yield self._converted("number")
+        yield model.DataTransformerConfig(
+            "sortBy", options={"fields": {}, "sort": [{"field": "Field"}]}
+        )
+        yield self._converted("string")
+        yield model.DataTransformerConfig(
+            "organize", options={"renameByName": {"Field": self.axis, "Last *": self.title}}
+        )
+
+    @staticmethod
+    def _converted(to: str) -> model.DataTransformerConfig:
+        conversion = {"targetField": "Field", "destinationType": to}
+        return model.DataTransformerConfig(
+            "convertFieldType", options={"fields": {}, "conversions": [conversion]}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class World(Panel):
     """A map: one disc for each country, its size and its colour by two fields."""
 
@@ -819,6 +877,27 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Tag:
+    """A variable: the values that a tag of a measurement has in InfluxDB, one at a time."""
+
+    label: str
+    measurement: str
+
+    def build(self) -> dashboard.QueryVariable:
+        """The variable as Grafana wants it."""
+        return (
+            dashboard.QueryVariable(self.label)
+            .label(self.label.replace("_", " ").capitalize())
+            .datasource(INFLUXDB)
+            .query(f'SHOW TAG VALUES FROM "{self.measurement}" WITH KEY = "{self.label}"')
+            .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(model.VariableSort.ALPHABETICAL_ASC)
+            .multi(False)
+            .include_all(False)
+        )
+
+
+@dataclass(frozen=True)
 class Switch:
     """A variable with fixed values, one at a time; the first is the default."""
 
@@ -854,7 +933,7 @@ class Board:
     question: str
     folder: str
     rows: Sequence[Row]
-    variables: Sequence[Choice | Switch] = ()
+    variables: Sequence[Choice | Switch | Tag] = ()
     runbook: str = ""
     """The stem of its runbooks; empty where the dashboard is about every domain."""
 

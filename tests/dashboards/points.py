@@ -1,18 +1,23 @@
-"""Points of uploads as the exporter writes them: some of each outcome, device and country.
+"""Points as the exporter writes them: some of each outcome, device and country.
 
-Every upload is there twice: followed, and as a report that names none.
+Every upload is there twice: followed, and as a report that names none. Of the other domains, the
+points are what the pipeline makes of five minutes of the demo.
 """
 
 import itertools
 import time
 from collections.abc import Iterator
+from random import Random
 
+from demo.scenes import SCENES
+from demo.scenes.flow import Times
 from exporter.event import Browser, Client, Device, Network, Region, System
 from exporter.events.upload.classes import ErrorType, Outcome, Resolution
 from exporter.events.upload.concluded import Ended, Segments
 from exporter.events.upload.measured import Measured
 from exporter.events.upload.reported import PerformanceReported
 from exporter.sinks.influx import line
+from tests.pipelines import Piped, parse
 
 SECOND = 1_000_000_000  # nanoseconds
 PLACES = ((Region.EUROPE, "DE"), (Region.ASIA, "IN"))
@@ -20,6 +25,29 @@ MEASURED = Measured(duration=12.5, ttfb=0.4, throughput=2e6, utilisation=0.8, ch
 
 
 def lines() -> Iterator[str]:
+    """Points of every measurement, all of the last hour and each in some A/B test."""
+    for number, text in enumerate((*_uploads(), *_others())):
+        series, _, rest = text.partition(" ")
+        yield f"{series},experiment=e,variant={'ab'[number % 2]} {rest}"
+
+
+def _others() -> Iterator[str]:
+    """The demo, an hour ago; everything that it began is over by now."""
+    began = time.time() - 3500
+    times = Times(epoch=began, hour_seconds=120.0, seconds=300.0)
+    for number, scene in enumerate(SCENES):
+        piped = Piped()
+        piped.now = began
+        for message in scene(times, Random(number)):  # noqa: S311 - to be repeatable
+            piped.now = max(piped.now, began + message.at)
+            agent = message.headers.get("User-Agent")
+            piped.take(parse(message.path, message.body, user_agent=agent).events)
+        for _ in range(50):
+            piped.wait(60.0)
+        yield from (line(point, stamp) for point, stamp in piped.points)
+
+
+def _uploads() -> Iterator[str]:
     """One upload of each kind, a second apart, the last one now."""
     stamp = time.time_ns()
     kinds = itertools.product(
