@@ -114,7 +114,7 @@ class ErrorKindLifecycle:
         news: tuple[Event, ...] = ()
         state = state or Shelf(due=now)
         kind = state.kinds.get(event.fingerprint)
-        if kind is None or now - kind.last >= moment.patience.silence:
+        if kind is None or kind.last + moment.patience.silence <= now:
             if kind is None and not _has_room(state, now):
                 return Step(state)
             kind = state.kinds[event.fingerprint] = Kind(now, now, event.sample)
@@ -139,7 +139,7 @@ class ErrorKindLifecycle:
         state.kinds = {
             fingerprint: kind
             for fingerprint, kind in state.kinds.items()
-            if moment.now - kind.last < moment.patience.silence
+            if kind.last + moment.patience.silence > moment.now
         }
         if not state.kinds:
             return Step(None, told)
