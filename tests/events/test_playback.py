@@ -31,7 +31,7 @@ from exporter.metric import Histogram
 from exporter.record import Entry
 from tests.events import stories
 from tests.events.stories import Case
-from tests.pipelines import START, Piped, Series, codec, entries, parse, told
+from tests.pipelines import START, Piped, Saved, Series, codec, entries, parse, told
 
 CASES = stories.cases("playback")
 VIEW, PROGRESS, COMPLETE = (
@@ -303,17 +303,13 @@ def test_a_state_that_was_saved_goes_on_as_if_nothing_had_happened(
 ) -> None:
     those = [*entries(stream), Entry(START + 500_000.0)]
     crash = data.draw(st.integers(0, len(those)))
-    without, before, after = Piped(), Piped(), Piped()
+    without, before, saved = Piped(), Piped(), Saved()
     for entry in those:
         without.apply(entry)
     for entry in those[:crash]:
         before.apply(entry)
-    one, other = before.pipeline, after.pipeline
-    other.now, other.stamps = one.now, one.stamps
-    other.store.restore(one.store.changed())
-    saved = [(name, key, body) for name, key, body in one.sessions.changed() if body is not None]
-    other.sessions.restore(saved)
-    other.dedup.restore(one.dedup.generation, one.dedup.turned, one.dedup.fresh().items())
+    saved.save(before)
+    after = saved.restored()
     for entry in those[crash:]:
         after.apply(entry)
 
