@@ -17,7 +17,7 @@ WHEELS := .tools/usr/share/python-wheels
 STACK := .venv/bin/python -m stack
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # -- Running ---------------------------------------------------------------------------------------
 
@@ -33,7 +33,9 @@ secrets: .venv/run ## files under .secrets/ for docker compose, where there are 
 
 # -- Checking --------------------------------------------------------------------------------------
 
-test: lint pytest ## everything that CI runs
+test: lint pytest mutation ## everything that CI runs
+
+test-rules: rules mutation ## what the rules compute, and whether a test notices what could be wrong in an alert
 
 lint: format ruff mypy imports spelling ## the part of it that runs nothing
 
@@ -55,6 +57,14 @@ spelling: .venv/dev
 pytest: .venv/dev
 	@sh stack/debian.sh test
 	@echo "== pytest" && pytest
+
+rules: .venv/dev
+	@sh stack/debian.sh test
+	@echo "== pytest tests/test_rules.py" && pytest tests/test_rules.py
+
+mutation: .venv/dev
+	@sh stack/debian.sh test
+	@echo "== mutation of alerts" && python -m tests.mutation
 
 bench: .venv/dev ## measure; docs/benchmarks.md says how to read it
 	@sh stack/debian.sh bench
@@ -99,4 +109,5 @@ clean: ## remove what can be made again; .run, which holds data, stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop secrets test lint format ruff mypy imports spelling pytest bench golden lock clean
+.PHONY: help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
+	bench golden lock clean

@@ -55,9 +55,8 @@ def hasten(config: Config, factor: int) -> None:
     """Divide every wait of the tree by `factor`."""
     for route in routes(config["route"]):
         for wait in ("group_wait", "group_interval", "repeat_interval"):
-            if wait in route:
-                if real := seconds(route[wait]):
-                    route[wait] = f"{max(real * 1000 // factor, SHORTEST)}ms"
+            if real := seconds(route.get(wait, "0s")):
+                route[wait] = f"{max(real * 1000 // factor, SHORTEST)}ms"
 
 
 def redirect(config: Config, sinks: Sinks, secrets: Path) -> None:

@@ -1,0 +1,396 @@
+"""Makes ``<domain>_edges_test.yml``: what alerts on KPIs do on, before and beyond their numbers.
+
+    python -m tests.rules.edges
+
+What alerts there are, on which KPI, how grave, over which window and in which direction is written
+down here, as the contract has it and not as the rules have it; the numbers are those of
+fixtures/thresholds.yml. KPIs are given, not computed: that they are right is told elsewhere.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+HERE = Path(__file__).parent
+FIXTURE = HERE / "fixtures" / "thresholds.yml"
+SEVERITIES = ("critical", "high", "medium", "low")
+PHASE = 5  # minutes
+
+
+class Alert(NamedTuple):
+    """One alert on a KPI, as the contract has it."""
+
+    name: str
+    severity: str
+    kpi: str
+    window: str
+    fires: str
+    """``<`` or ``>`` its threshold; ``<=`` where that is the lowest value that there is."""
+    segments: bool = True
+    """Whether an override of a segment can make it fire."""
+    instant: bool = False
+    """Whether its window does all of the waiting."""
+    young: bool = True
+    """Whether it can fire as a whole before there is a week to compare with."""
+
+
+class Trickle(NamedTuple):
+    """The alerts on few bad events at a time, and KPIs that they watch."""
+
+    name: str
+    kpis: tuple[str, ...]
+
+
+CONTRACT: dict[str, tuple[Alert, ...]] = {
+    "upload": (
+        Alert("UploadSuccessRatioLow", "critical", "upload_success_ratio", "15m", "<"),
+        Alert("UploadSuccessRatioLow", "high", "upload_success_ratio", "30m", "<"),
+        Alert(
+            *("UploadDurationIncreased", "critical", "upload_duration_increase_ratio", "30m", ">"),
+            segments=False,
+        ),
+        Alert(
+            *("UploadDurationIncreased", "high", "upload_duration_increase_ratio", "1h", ">"),
+            segments=False,
+        ),
+        Alert("UploadFirstByteSlow", "high", "upload_ttfb_p95_seconds", "15m", ">"),
+        Alert("UploadThroughputLow", "low", "upload_throughput_utilisation_ratio", "1h", "<"),
+        Alert("UploadChunkRetriesHigh", "high", "upload_chunk_first_try_ratio", "30m", "<"),
+        Alert("UploadAbandonmentHigh", "high", "upload_abandonment_ratio", "1h", ">"),
+        Alert("UploadPreviewSlow", "medium", "upload_preview_p95_seconds", "30m", ">"),
+        Alert("UploadRecoveryLow", "medium", "upload_recovery_ratio", "1h", "<"),
+        Alert("UploadSatisfactionLow", "medium", "upload_satisfaction_score", "1d", "<"),
+        Alert("UploadCpuHigh", "low", "upload_cpu_increase_ratio", "1h", ">"),
+        Alert("UploadMemoryHigh", "low", "upload_memory_increase_bytes", "1h", ">"),
+        Alert("ApiErrorRatioHigh", "critical", "api_error_ratio", "10m", ">"),
+        Alert(
+            *("StorageEfficiencyLow", "low", "storage_efficiency_ratio", "1d", "<"), segments=False
+        ),
+        Alert("StorageUnavailable", "critical", "storage_available", "5m", "<=", instant=True),
+    ),
+    "generation": (
+        Alert("GenerationSuccessRatioLow", "critical", "generation_success_ratio", "15m", "<"),
+        Alert("GenerationSlow", "high", "generation_duration_mean_seconds", "15m", ">"),
+        Alert("GenerationQualityLow", "high", "generation_quality_score", "1h", "<"),
+        Alert("GenerationSatisfactionLow", "high", "generation_satisfaction_score", "1d", "<"),
+        Alert("GenerationRecoveryLow", "medium", "generation_recovery_ratio", "1h", "<"),
+        Alert("GenerationQueueLong", "high", "generation_queue_length", "10m", ">"),
+        Alert("GenerationCostHigh", "low", "generation_cost_mean", "1d", ">", young=False),
+        Alert(
+            *("PremiumConversionLow", "high", "premium_conversion_ratio", "1d", "<"), segments=False
+        ),
+        Alert("RevenueDeclining", "high", "revenue_decline_ratio", "1d", "<"),
+        Alert("RetentionLow", "low", "retention_ratio", "1d", "<", segments=False),
+    ),
+    "playback": (
+        Alert("PlaybackStartFailureHigh", "critical", "playback_start_failure_ratio", "15m", ">"),
+        Alert("PlaybackFailureHigh", "high", "playback_failure_ratio", "15m", ">"),
+        Alert("PlaybackStartupSlow", "high", "playback_startup_p95_seconds", "15m", ">"),
+        Alert("PlaybackRebufferHigh", "high", "playback_rebuffer_ratio", "15m", ">"),
+        Alert(
+            *("PlaybackExitBeforeStartHigh", "medium", "playback_exit_before_start_ratio"),
+            *("1h", ">"),
+        ),
+        Alert("PlaybackBitrateLow", "low", "playback_bitrate_mean_bps", "1h", "<"),
+        Alert("PlaybackCompletionLow", "low", "playback_completion_ratio", "1d", "<"),
+        Alert("PlaybackEngagementLow", "low", "playback_engagement_ratio", "1d", "<"),
+        Alert("BeaconLossHigh", "medium", "beacon_loss_ratio", "1h", ">"),
+    ),
+    "web": (
+        Alert("WebLcpPoor", "medium", "web_lcp_good_ratio", "1h", "<"),
+        Alert("WebInpPoor", "medium", "web_inp_good_ratio", "1h", "<"),
+        Alert("WebClsPoor", "medium", "web_cls_good_ratio", "1h", "<"),
+        Alert("WebFcpPoor", "medium", "web_fcp_good_ratio", "1h", "<"),
+        Alert("WebTtfbPoor", "medium", "web_ttfb_good_ratio", "1h", "<"),
+        Alert("WebLoadSlow", "high", "web_load_p95_seconds", "15m", ">"),
+        Alert("WebErrorRatioHigh", "critical", "web_error_ratio", "10m", ">"),
+        Alert("WebRequestFailureHigh", "high", "web_request_failure_ratio", "15m", ">"),
+        Alert("WebBounceRatioHigh", "low", "web_bounce_ratio", "1d", ">"),
+    ),
+    "platform": (
+        Alert("ServiceAvailabilityLow", "critical", "service_availability_ratio", "5m", "<"),
+        Alert("ResponseTimeMeanHigh", "high", "response_time_mean_seconds", "10m", ">"),
+        Alert("ResponseTimeP95High", "high", "response_time_p95_seconds", "10m", ">"),
+        Alert("ErrorRatioHigh", "high", "error_ratio", "10m", ">"),
+        Alert("MemoryUsedHigh", "high", "memory_used_ratio", "10m", ">"),
+        Alert("CpuUsedHigh", "high", "cpu_used_ratio", "10m", ">"),
+        Alert("DiskUsedHigh", "high", "disk_used_ratio", "10m", ">"),
+        Alert("CacheHitRatioLow", "medium", "cache_hit_ratio", "30m", "<"),
+        Alert("LoginFailureHigh", "medium", "login_failure_ratio", "15m", ">", segments=False),
+        Alert("UserSatisfactionLow", "medium", "user_satisfaction_score", "1d", "<"),
+    ),
+}
+TRICKLES = {
+    "upload": Trickle("UploadSlowTrickle", ("upload_success_ratio", "api_error_ratio")),
+    "generation": Trickle("GenerationSlowTrickle", ("generation_success_ratio",)),
+    "playback": Trickle("PlaybackSlowTrickle", ("playback_failure_ratio",)),
+    "web": Trickle("WebSlowTrickle", ("web_error_ratio",)),
+    "platform": Trickle("PlatformSlowTrickle", ("service_availability_ratio", "error_ratio")),
+}
+
+
+class Numbers:
+    """The numbers of the fixture."""
+
+    def __init__(self) -> None:
+        groups = yaml.safe_load(FIXTURE.read_text())["groups"]
+        self._all = {
+            (rule["record"], tuple(sorted(rule.get("labels", {}).items()))): float(rule["expr"])
+            for group in groups
+            for rule in group["rules"]
+        }
+
+    def get(self, record: str, **labels: str) -> float:
+        return self._all[record, tuple(sorted(labels.items()))]
+
+    def mildest(self, kpi: str) -> float:
+        """Where the mildest alert of a KPI starts."""
+        return [
+            value
+            for severity in SEVERITIES
+            for (record, labels), value in self._all.items()
+            if record == "kpi:threshold" and labels == (("kpi", kpi), ("severity", severity))
+        ][-1]
+
+
+def number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def series(name: str, values: str, **labels: str) -> dict[str, str]:
+    inside = ", ".join(f'{label}="{value}"' for label, value in labels.items())
+    return {"series": f"{name}{{{inside}}}", "values": values}
+
+
+# -- alerts on KPIs ------------------------------------------------------------------------------
+
+
+def kpi_test(domain: str, alerts: Sequence[Alert], numbers: Numbers) -> dict[str, Any]:
+    """On the threshold, beyond it, beyond it with too few events, a segment beyond its own."""
+    inputs = list(_decoys(alerts))
+    for alert in alerts:
+        inputs += _phases(alert, numbers)
+    if any(alert.instant for alert in alerts):
+        inputs.append(series("video_storage_operations_total", "0 _x9 0 _x9", operation="check"))
+    named = "|".join(dict.fromkeys(alert.name for alert in alerts))
+    beyond = [_firing(domain, alert) for alert in alerts if alert.young]
+    breached = [_firing(domain, alert, "device") for alert in alerts if alert.segments]
+    at_once = [_firing(domain, alert) for alert in alerts if alert.instant]
+    looks = [
+        (PHASE - 1, []),
+        (PHASE, at_once),
+        (PHASE + 1, beyond),
+        (2 * PHASE - 1, beyond),
+        (2 * PHASE, at_once),  # kept for a minute
+        (2 * PHASE + 1, []),
+        (3 * PHASE - 1, []),
+        (3 * PHASE, [_firing(domain, a, "device") for a in alerts if a.instant]),
+        (3 * PHASE + 1, breached),
+    ]
+    return {
+        "name": "on a threshold, beyond it, with too few events, a segment beyond its own",
+        "interval": "1m",
+        "input_series": inputs,
+        "promql_expr_test": [
+            {
+                "expr": f'ALERTS{{alertstate="firing", alertname=~"{named}"}}',
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": labels, "value": 1} for labels in sorted(firing)],
+            }
+            for minute, firing in looks
+        ],
+    }
+
+
+def _phases(alert: Alert, numbers: Numbers) -> Iterator[dict[str, str]]:
+    threshold = numbers.get("kpi:threshold", kpi=alert.kpi, severity=alert.severity)
+    enough = numbers.get("kpi:min_events", kpi=alert.kpi)
+    far = 1 + abs(threshold) * 1000
+    step = abs(threshold) * 0.05 or 1
+    if alert.fires == ">":
+        on, beyond, never = threshold, threshold + step, far
+    else:
+        on, beyond, never, far = threshold, threshold - step, -far, -far
+    if alert.fires == "<=":
+        on, beyond = threshold + step, threshold
+    last = PHASE - 1
+    yield series(
+        "kpi:value",
+        f"{number(on)}x{last} {number(beyond)}x{last} {number(beyond)}x{last} {number(on)}x{last}",
+        kpi=alert.kpi,
+        window=alert.window,
+    )
+    yield series(
+        "kpi:events",
+        f"{number(enough)}x{2 * PHASE - 1} {number(enough * 0.95)}x{last} {number(enough)}x{last}",
+        kpi=alert.kpi,
+        window=alert.window,
+    )
+    # What must not be mistaken for it.
+    always = f"x{4 * PHASE}"
+    yield series("kpi:value", f"{number(far)}{always}", kpi=alert.kpi, window="decoy")
+    yield series("kpi:events", f"1e6{always}", kpi=alert.kpi, window="decoy")
+    yield series("kpi:threshold", f"{number(never)}{always}", kpi=alert.kpi, severity="decoy")
+    if alert.segments:
+        about = {"segment": "device", "member": "mobile", "window": "1h"}
+        yield series(
+            "kpi:segment_breach",
+            f"_x{3 * PHASE} 1x{last}",
+            kpi=alert.kpi,
+            severity=alert.severity,
+            **about,
+        )
+        yield series("kpi:segment_breach", f"1{always}", kpi=alert.kpi, severity="decoy", **about)
+
+
+def _decoys(alerts: Sequence[Alert]) -> Iterator[dict[str, str]]:
+    """KPIs of nobody, always beyond their thresholds."""
+    always = f"x{4 * PHASE}"
+    for kpi, value in (("made_up_low", "0"), ("made_up_high", "100")):
+        for window in dict.fromkeys(alert.window for alert in alerts):
+            yield series("kpi:value", f"{value}{always}", kpi=kpi, window=window)
+            yield series("kpi:events", f"1000{always}", kpi=kpi, window=window)
+        yield series("kpi:min_events", f"1{always}", kpi=kpi)
+        for severity in SEVERITIES:
+            yield series("kpi:threshold", f"50{always}", kpi=kpi, severity=severity)
+            yield series(
+                "kpi:segment_breach",
+                f"1{always}",
+                kpi=kpi,
+                severity=severity,
+                segment="device",
+                member="mobile",
+                window="1h",
+            )
+
+
+def _firing(domain: str, alert: Alert, segment: str = "") -> str:
+    labels = {
+        "alertname": alert.name,
+        "alertstate": "firing",
+        "domain": domain,
+        "kpi": alert.kpi,
+        "member": "mobile" if segment else "all",
+        "segment": segment or "all",
+        "severity": alert.severity,
+    }
+    if alert.window:
+        labels["window"] = "1h" if segment else alert.window
+    inside = ", ".join(f'{label}="{value}"' for label, value in labels.items())
+    return f'{{__name__="ALERTS", {inside}}}'
+
+
+# -- few bad events at a time --------------------------------------------------------------------
+
+
+def trickle_test(domain: str, trickle: Trickle, kpi: str, numbers: Numbers) -> dict[str, Any]:
+    """On the target, beyond it with as many bad events as allowed, one more; the mildest alert."""
+    target = numbers.get("kpi:target", kpi=kpi)
+    mildest = numbers.mildest(kpi)
+    limit = numbers.get("alert:threshold", alert=trickle.name, limit="events", kpi=kpi)
+    direction = numbers.get("kpi:direction", kpi=kpi)
+
+    def worse(value: float) -> float:
+        """A little beyond, though not as far as a tenth, nor as far as the next number."""
+        step = value * 0.05
+        if value == target:
+            step = min(step, abs(target - mildest) / 2)
+        return value - step * direction
+
+    def events(value: float, bad: float) -> float:
+        return bad / (1 - value if direction > 0 else value)
+
+    phases = [
+        (target, 2 * limit),
+        (worse(target), limit),
+        (worse(target), limit + 1),
+        (mildest, 2 * limit),
+        (worse(mildest), 2 * limit),
+    ]
+    last = PHASE - 1
+    about = {"kpi": kpi, "window": "1d"}
+    inputs = [
+        series("kpi:value", " ".join(f"{number(value)}x{last}" for value, _ in phases), **about),
+        series(
+            "kpi:events",
+            " ".join(f"{number(events(value, bad))}x{last}" for value, bad in phases),
+            **about,
+        ),
+    ]
+    always = f"x{len(phases) * PHASE}"
+    far = number(-10 * direction)
+    inputs += [
+        series("kpi:value", f"{far}{always}", kpi=kpi, window="decoy"),
+        series("kpi:events", f"1e9{always}", kpi=kpi, window="decoy"),
+        series("alert:threshold", f"0{always}", alert="Decoy", limit="events", kpi=kpi),
+        series("alert:threshold", f"0{always}", alert=trickle.name, limit="decoy", kpi=kpi),
+    ]
+    looks = [
+        (PHASE - 1, ""),
+        (2 * PHASE - 1, ""),
+        (2 * PHASE, ""),
+        (2 * PHASE + 1, "low"),
+        (4 * PHASE - 1, "low"),
+        (4 * PHASE, "low"),
+        (4 * PHASE + 1, "low medium"),
+    ]
+    return {
+        "name": f"few bad events of {kpi} at a time",
+        "interval": "1m",
+        "input_series": inputs,
+        "promql_expr_test": [
+            {
+                "expr": f'ALERTS{{alertstate="firing", alertname="{trickle.name}"}}',
+                "eval_time": f"{minute}m",
+                "exp_samples": [
+                    {
+                        "labels": _firing(domain, Alert(trickle.name, severity, kpi, "", "")),
+                        "value": 1,
+                    }
+                    for severity in firing.split()
+                ],
+            }
+            for minute, firing in looks
+        ],
+    }
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+HEAD = (
+    "# Made by tests/rules/edges.py, where the contract stands that this tells of. Do not edit.\n"
+)
+
+
+def render(domain: str) -> str:
+    """The test file of a domain."""
+    numbers = Numbers()
+    tests = [kpi_test(domain, CONTRACT[domain], numbers)]
+    trickle = TRICKLES[domain]
+    tests += [trickle_test(domain, trickle, kpi, numbers) for kpi in trickle.kpis]
+    document = {
+        "rule_files": ["fixtures/thresholds.yml", f"../../rules/{domain}.yml"],
+        "evaluation_interval": "1m",
+        "group_eval_order": ["thresholds", *_groups(domain)],
+        "tests": tests,
+    }
+    return HEAD + yaml.safe_dump(document, sort_keys=False, width=1000)
+
+
+def _groups(domain: str) -> list[str]:
+    text = (HERE.parents[1] / "rules" / f"{domain}.yml").read_text()
+    return re.findall(r"^  - name: ([\w-]+)$", text, re.MULTILINE)
+
+
+def path(domain: str) -> Path:
+    """Where the test file of a domain is."""
+    return HERE / f"{domain}_edges_test.yml"
+
+
+if __name__ == "__main__":
+    for each in CONTRACT:
+        path(each).write_text(render(each))
