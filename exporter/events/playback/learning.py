@@ -164,6 +164,10 @@ _LIMITS: Final = tuple(
 )
 
 
+_SMALL: Final = {float(number): float(number) for number in range(64)}
+"""One object for all plays that have paused once: most of the counts are small."""
+
+
 def _progress(
     facts: Facts, event: told.Progressed, instant: Instant, concluded: Concluded
 ) -> Means:
@@ -181,7 +185,7 @@ def _progress(
     usable = []
     for value, (name, most) in zip(said, _LIMITS, strict=True):
         if value is not None and 0.0 <= value <= most:
-            usable.append(value)
+            usable.append(_SMALL.get(value, value))
             continue
         usable.append(UNSAID)
         if value is not None:
