@@ -50,14 +50,33 @@ SEGMENTS = {
     "api_error_ratio": {"route", "error_type"},
     "storage_efficiency_ratio": set(),
     "storage_available": {"operation"},
-    "web_lcp_good_ratio": {"device", "page"},
-    "web_inp_good_ratio": {"device", "page"},
-    "web_cls_good_ratio": {"device", "page"},
-    "web_fcp_good_ratio": {"device", "page"},
-    "web_ttfb_good_ratio": {"device", "page"},
-    "web_load_p95_seconds": {"device", "page"},
-    "web_error_ratio": {"error_type", "page"},
-    "web_request_failure_ratio": {"page"},
+    "generation_success_ratio": {"provider"},
+    "generation_duration_mean_seconds": {"provider"},
+    "generation_quality_score": {"provider"},
+    "generation_satisfaction_score": {"provider"},
+    "generation_recovery_ratio": {"provider"},
+    "generation_queue_length": {"provider"},
+    "generation_cost_mean": {"provider", "currency"},
+    "premium_conversion_ratio": set(),
+    "revenue_decline_ratio": {"currency"},
+    "retention_ratio": set(),
+    "playback_completion_ratio": {"device"},
+    "playback_engagement_ratio": {"device"},
+    "playback_startup_p95_seconds": {"device", "network", "player"},
+    "playback_start_failure_ratio": {"player"},
+    "playback_failure_ratio": {"player"},
+    "playback_exit_before_start_ratio": {"player"},
+    "playback_rebuffer_ratio": {"network", "cdn", "player"},
+    "playback_bitrate_mean_bps": {"network", "device"},
+    "beacon_loss_ratio": {"format"},
+    "web_lcp_good_ratio": {"device", "route"},
+    "web_inp_good_ratio": {"device", "route"},
+    "web_cls_good_ratio": {"device", "route"},
+    "web_fcp_good_ratio": {"device", "route"},
+    "web_ttfb_good_ratio": {"device", "route"},
+    "web_load_p95_seconds": {"device", "route"},
+    "web_error_ratio": {"error_type", "route"},
+    "web_request_failure_ratio": {"route"},
     "web_bounce_ratio": {"device"},
     "web_session_mean_seconds": {"device"},
     "web_engagement_score": {"device"},
@@ -72,14 +91,16 @@ SEGMENTS = {
     "login_failure_ratio": set(),
     "pwa_install_ratio": set(),
     "incident_mttr_seconds": {"severity"},
-    "user_satisfaction_score": {"part"},
+    "user_satisfaction_score": {"domain"},
 }
 KPIS = frozenset(SEGMENTS)
+LABELS_OF = {"route": ("route", "page"), "domain": ("part",)}
+"""Segments of the contract whose members stand in labels of other names."""
 # Made of what was before the test began, or of alerts that fire.
 WITH_PAST = {"upload_duration_increase_ratio", "incident_mttr_seconds"}
 WINDOWS = {"5m", "1h", "1d"}
 SEVERITIES = ["critical", "high", "medium", "low"]  # from grave to mild, as far as KPIs have them
-DOMAINS = {"upload", "web", "exporter", "platform"}
+DOMAINS = {"upload", "generation", "playback", "web", "exporter", "platform"}
 ALWAYS = {"Watchdog", "UploadDailySummary", "UploadWeeklyTrend"}  # the rule never waits
 SECTIONS = [
     "What it means",
@@ -572,7 +593,8 @@ def _override_faults(rule: Rule, rules: list[Rule]) -> Iterator[str]:
     if segment not in SEGMENTS.get(kpi, set()):
         yield f"{one}: segments of {kpi} are {sorted(SEGMENTS.get(kpi, set()))}"
         return
-    members = set().union(*(v.get(segment, set()) for v in label_values().values()))
+    names = LABELS_OF.get(segment, (segment,))
+    members = {m for v in label_values().values() for name in names for m in v.get(name, ())}
     if labels.get("member") not in members:
         yield f"{one}: members of {segment} are {sorted(members)}"
 
