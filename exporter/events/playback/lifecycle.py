@@ -163,9 +163,12 @@ def _advance(facts: Facts) -> Iterator[Event]:
         known = known.or_else(facts.timeline.totals)
     if known is facts.counted:
         return
-    counted = facts.counted.greatest(known)
-    grown = counted.since(facts.counted)
-    facts.counted = known if counted == known else counted
+    grown = known.since(facts.counted)
+    if min(grown) < 0:
+        # States that were counted before the player said a smaller total stay counted.
+        known = known.greatest(facts.counted)
+        grown = known.since(facts.counted)
+    facts.counted = known
     if any(grown):
         yield Advanced(
             video=facts.video, preview=Preview.of(facts.preview), kind=_kind(facts), grown=grown
