@@ -505,7 +505,11 @@ def test_every_influxql_query_answers(
         columns = found[0]["columns"]
         for series in found:
             for row in series["values"]:
-                assert None not in row, f"{one}: {dict(zip(columns, row, strict=True))}"
+                # A profile has a field for each part of the longest video there is.
+                known = [value for value in row if value is not None]
+                assert len(known) > 1, f"{one}: {statement}"
+                if one.panel["type"] != "barchart":
+                    assert known == row, f"{one}: {dict(zip(columns, row, strict=True))}"
 
 
 def shown_fields(panel: dict[str, Any]) -> set[str]:

@@ -732,6 +732,16 @@ class Profile(Panel):
         yield model.DataTransformerConfig(
             "reduce", options={"reducers": ["lastNotNull"], "mode": "seriesToRows"}
         )
+        # Longer videos have more fields than the chosen one has numbers.
+        is_there = {"id": "isNotNull", "options": {}}
+        yield model.DataTransformerConfig(
+            "filterByValue",
+            options={
+                "filters": [{"fieldName": "Last *", "config": is_there}],
+                "type": "include",
+                "match": "all",
+            },
+        )
         yield self._converted("number")
         yield model.DataTransformerConfig(
             "sortBy", options={"fields": {}, "sort": [{"field": "Field"}]}
