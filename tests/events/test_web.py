@@ -105,14 +105,16 @@ def test_an_entry_that_cannot_be_read_costs_the_others_nothing() -> None:
         b'{"id": "e2", "message": "no type"}',
         b'{"id": "e3", "type": "javascript", "duration": "long"}',
         b'{"id": "e4", "type": "http_error", "status": "502", "duration": "12.5"}',
+        b'{"id": "e5", "type": "javascript", "message": "\xff"}',
     )
     parsed = parse("/api/errors", b'{"errors": [' + b",".join(entries) + b"]}")
 
     assert [(each.place, each.reason) for each in parsed.rejected] == [
         (1, Rejection.INVALID),
         (2, Rejection.INVALID),
-        (3, Rejection.INCOMPLETE),
+        (3, Rejection.UNKNOWN_TYPE),
         (4, Rejection.INVALID),
+        (6, Rejection.MALFORMED),
     ]
     assert parsed.rejected[0].body == b'"TypeError"'
     assert len(parsed.events) == 2
@@ -316,8 +318,9 @@ MEASURED = st.tuples(st.sampled_from(VITALS), binary, st.integers(1, 50))
 
 @st.composite
 def views(draw: st.DrawFn, name: str, session: str | None, began: float) -> list[dict[str, Any]]:
-    """What is sent of one page view that starts at ``began`` and lasts a minute at most."""
+    """What is sent of one page view that starts at ``began`` and lasts a minute."""
     one: dict[str, Any] = {"url": draw(st.sampled_from(("/", "/watch/7", "/nowhere")))}
+    one["at"] = began + 30
     # Told apart by an id, or by session and page alone.
     if session is None or draw(st.booleans()):
         one["page_view_id"] = name
@@ -325,7 +328,7 @@ def views(draw: st.DrawFn, name: str, session: str | None, began: float) -> list
         one["url"] += name
     if session is not None:
         one |= {"session_id": session, "user_id": f"of-{session}"}
-    one["user_agent"] = AGENTS[len(name) % 2]
+    one["user_agent"] = AGENTS[int(name[1]) % 2]
     events: list[dict[str, Any]] = [
         *({"type": "web.page_viewed", "at": began} for _ in range(draw(st.integers(0, 1)))),
         *(
@@ -348,10 +351,9 @@ def views(draw: st.DrawFn, name: str, session: str | None, began: float) -> list
             {"type": "web.navigation_timed", "load_seconds": seconds, "at": began + 1}
             for seconds in draw(st.lists(binary, max_size=1))
         ),
-        *(
-            {"type": "web.long_task_ran", "duration_seconds": seconds}
-            for seconds in draw(st.lists(binary, max_size=1))
-        ),
+        # Its first and its last sign, so that only the page's clock says how long it was.
+        {"type": "web.long_task_ran", "duration_seconds": draw(binary), "at": began},
+        {"type": "web.action_taken", "action": "page_visible", "at": began + 60},
     ]
     return [one | event for event in events]
 
@@ -364,7 +366,6 @@ def visits(draw: st.DrawFn) -> list[Event]:
         session = draw(st.sampled_from((None, f"s{person}")))
         began = 1000.0
         for place in range(draw(st.integers(1, 3))):
-            # Longer than arrival may take, so that only the page's clock says how long.
             found += draw(views(f"/{person}{'x' * place}", session, began))
             began += 200.0
     return list(told(*({"id": f"e{n}", **event} for n, event in enumerate(found))))
@@ -554,7 +555,7 @@ def test_windows_end_where_they_should() -> None:
     piped.take(viewed("ann"))
     seen: dict[str, float] = {}
     began = piped.now
-    for step in [60.0] * 10 + [3600.0] * 26 + [DAY] * 31:
+    for step in [60.0] * 10 + [3600.0] * 24 * 31:
         piped.wait(step)
         for window in active(piped):
             seen[window] = piped.now - began

@@ -61,9 +61,9 @@ _NUMBERED: Final = re.compile(r"[\w\-]*\d{4}[\w\-]*")
 class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Something that happened on a page.
 
-    Cleaned, ``page_view_id`` is the key of its page view, where the event alone tells it;
-    ``session_id`` and ``user_id`` are keyed hashes, ``place_id`` one of the session and the path;
-    and the rest of what came is gone, but for its classes.
+    ``url`` is that of the page. Cleaned, ``page_view_id`` is the key of its page view, where the
+    event alone tells it; ``session_id`` and ``user_id`` are keyed hashes, ``place_id`` one of the
+    session and the path; and the rest of what came is gone, but for its classes.
     """
 
     page_view_id: Identity | None = None
@@ -84,11 +84,6 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Whether it means a page view even where it names neither a page nor a page view."""
 
     @property
-    def names_page(self) -> bool:
-        """Whether its URL is that of the page."""
-        return self.url is not None
-
-    @property
     def client(self) -> Client:
         """The classes of the client."""
         country = self.country or UNKNOWN_COUNTRY
@@ -106,7 +101,7 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
             client = client._replace(region=self.region)
         page = cleaner.page(self.page if self.url is None else self.url)
         session = None if self.session_id is None else cleaner.person(self.session_id)
-        path = _path(self.url) if self.url and (self.names_page or page != "other") else None
+        path = _path(self.url) if self.url else None
         place = None
         if session is not None and path is not None:
             place = IN_SESSION + cleaner.person(f"view\0{session}\0{path}")
@@ -355,22 +350,12 @@ class ErrorMet(
     sample: str = ""
 
     @property
-    def of_request(self) -> bool:
-        """Whether it is about a request, and not about the page."""
-        return self.error_type in REQUESTING
-
-    @property
-    def names_page(self) -> bool:
-        """An error of a request has the URL of the request as often as that of the page."""
-        return self.url is not None and not self.of_request
-
-    @property
     def came_out(self) -> RequestResult | None:
         """Slow or failed; None for an error of the page itself."""
         if self.error_type is ErrorType.SLOW_REQUEST:
             seconds = self.duration_seconds
             return RequestResult.OK if seconds and 0 < seconds <= SLOW else RequestResult.SLOW
-        return RequestResult.FAILED if self.of_request else None
+        return RequestResult.FAILED if self.error_type in REQUESTING else None
 
     def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
         changes = super()._changes(cleaner)

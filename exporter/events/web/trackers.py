@@ -237,15 +237,19 @@ def errors(body: Errors, received: Received, cleaner: Cleaner) -> Iterable[Event
     for place, raw in enumerate(body.errors):
         entry = bytes(raw)
         try:
-            error = _error(_decode(entry), entry, received)
+            error = _error(_decode(entry), entry, received, cleaner)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unfit:
             yield Unfit(place, unfit, entry)
         else:
             yield error.cleaned(cleaner)
 
 
-def _error(error: Error, entry: bytes, received: Received) -> Told:
+def _error(error: Error, entry: bytes, received: Received, cleaner: Cleaner) -> Told:
     known = _known(_decode_all(entry))
+    error_type = ErrorType(error.type)
+    if error_type in told.REQUESTING and cleaner.page(known.get("url", "")) == "other":
+        # A failed request tells its own URL as often as that of the page.
+        known.pop("url", None)
     has_id = error.id is not None and error.id != ""
     seconds = error.duration
     return told.ErrorMet(
@@ -253,7 +257,7 @@ def _error(error: Error, entry: bytes, received: Received) -> Told:
         id=None if has_id else blake2b(entry, digest_size=16).hexdigest(),
         at=_when(error.timestamp),
         error_id=str(error.id)[:LONGEST_NAME] if has_id else None,
-        error_type=ErrorType(error.type),
+        error_type=error_type,
         message=error.message if isinstance(error.message, str) else "",
         stack=error.stack if isinstance(error.stack, str) else "",
         status=int(error.status) if error.status and 0 < error.status < 1000 else None,
