@@ -30,6 +30,9 @@ def test_every_path_has_a_reader_and_only_that_of_servers_takes_large_bodies() -
         "/api/analytics/video-view",
         "/api/analytics/video-progress",
         "/api/analytics/video-complete",
+        "/api/metrics",
+        "/api/errors",
+        "/api/analytics/events",
         "/api/health/status",
     }
     assert [path for path, form in FORMATS.items() if form.batch] == ["/v1/events"]
