@@ -87,7 +87,7 @@ def _takes(kind: object, text: str) -> bool:
 
 def _something(kind: object) -> object:
     """A value that a required field takes."""
-    for value in ("u1", 1, True, "put"):
+    for value in ("u1", 1, True, "put", "lcp", "ok"):
         try:
             msgspec.convert(value, kind)
         except msgspec.ValidationError:

@@ -27,12 +27,12 @@ def test_every_path_has_a_reader_and_only_that_of_servers_takes_large_bodies() -
         "/api/analytics",
         "/api/analytics/upload-performance",
         "/api/analytics/upload-experience",
+        "/api/analytics/events",
+        "/api/errors",
+        "/api/metrics",
         "/api/analytics/video-view",
         "/api/analytics/video-progress",
         "/api/analytics/video-complete",
-        "/api/metrics",
-        "/api/errors",
-        "/api/analytics/events",
         "/api/health/status",
     }
     assert [path for path, form in FORMATS.items() if form.batch] == ["/v1/events"]

@@ -59,6 +59,8 @@ def _life(times: Times, rng: Random, name: str, began: float) -> Iterator[Messag
     yield told(times, began, {"type": "generation.requested", **one, **trial})
     started = began + spread(rng, 2.0 * weather.slowing, 0.6)
     yield told(times, started, {"type": "generation.started", **one})
+    going_on = {"type": "generation.progressed", "progress_ratio": 0.5, **one}
+    yield told(times, started + 4, going_on)
     ended = started + spread(rng, maker.median_seconds * weather.slowing, 0.35)
     if rng.random() < 0.01:
         yield told(times, started + 5, {"type": "generation.cancelled", **one})

@@ -192,7 +192,7 @@ class _Watching:
         self._viewing = viewing
         self._rng = viewing.rng
         self._at = startup
-        self._position = self._bits = 0.0
+        self._position = self._media = self._bits = 0.0
         speed = viewing.person.bytes_per_second * 8 * 0.8
         self._rung = max(0, sum(speed > rate for rate in LADDER) - 1)
         # Some players count their stalls, others only tell when one happens.
@@ -211,6 +211,7 @@ class _Watching:
         while self._position < reached:
             step = min(REPORT_SECONDS, reached - self._position)
             self._position += step
+            self._media += step
             self._at += step
             self._bits += step * LADDER[self._rung]
             yield from self._stalls()
@@ -240,10 +241,12 @@ class _Watching:
             self._totals["quality_changes"] += 1
 
     def _whims(self) -> Iterator[Said]:
-        """Now and then somebody jumps, or pauses."""
-        for share, kind, median in ((0.02, "seeked", 0.4), (0.03, "paused", 6.0)):
+        """Now and then somebody jumps back, or pauses."""
+        for share, kind, median in ((0.05, "seeked", 0.4), (0.03, "paused", 6.0)):
             if self._rng.random() < share:
                 yield self._at + 0.1, {"type": f"playback.{kind}"}
+                if kind == "seeked":
+                    self._position = max(0.0, self._position - 2 * REPORT_SECONDS)
                 self._at += 0.1 + spread(self._rng, median, 0.4)
                 yield self._at, {"type": "playback.resumed"}
 
@@ -251,7 +254,7 @@ class _Watching:
         return {
             "position_seconds": round(self._position, 2),
             "watched_seconds": round(self._at, 3),
-            "media_seconds": round(self._position, 2),
+            "media_seconds": round(self._media, 2),
             "bits": round(self._bits),
             **self._totals,
         }

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from demo.hours import GOOD, Weather
 from demo.message import Message
-from demo.scenes.flow import Times, flow, page
+from demo.scenes.flow import Times, flow, page, told
 from demo.world import EXPERIMENT, VARIANTS, Person, pick, somebody, spread
 
 PER_SECOND: Final = 0.7
@@ -130,6 +130,12 @@ class _View(NamedTuple):
         for place in range(rng.randrange(3)):
             took = spread(rng, 220.0 * slow, 0.6)
             yield self._metric(2.2 + place / 100, "resource_load_time", took)
+        if rng.random() < 0.05:
+            # Old browsers have no navigationStart, of which NaN comes, of which null comes.
+            yield self._metric(2.3, "navigation_total_load_time", None)
+            yield self._metric(2.35, "player_bundle_kilobytes", 412.0)
+        if rng.random() < 0.3:
+            yield self._request(2.38)
         if rng.random() < 0.15:
             yield self._metric(2.4, "long_task_duration", spread(rng, 90.0, 0.4))
         if rng.random() < (0.005 if weather is GOOD else 0.12):
@@ -142,11 +148,11 @@ class _View(NamedTuple):
             action = pick(rng, ACTIONS)
             yield self._event(rng.uniform(3.0, max(3.5, stays)), "user_action", {"action": action})
 
-    def _metric(self, after: float, name: str, value: float) -> Message:
+    def _metric(self, after: float, name: str, value: float | None) -> Message:
         at, visitor = self.began + after, self.visitor
         body = {
             "name": name,
-            "value": round(value, 4),
+            "value": None if value is None else round(value, 4),
             "timestamp": self.times.milliseconds(at),
             "tags": {
                 "environment": "production",
@@ -158,6 +164,18 @@ class _View(NamedTuple):
             },
         }
         return page(at, "/api/metrics", body, visitor.agent)
+
+    def _request(self, after: float) -> Message:
+        """The server in front of the pages tells of a request of theirs."""
+        made = {
+            "type": "web.request_made",
+            "url": self.url,
+            "page_view_id": self.name,
+            "session_id": self.visitor.session,
+            "result": "ok" if self.visitor.weather is GOOD or self.rng.random() < 0.9 else "failed",
+            "duration_seconds": round(spread(self.rng, 0.2, 0.5), 3),
+        }
+        return told(self.times, self.began + after, made)
 
     def _error(self, after: float) -> Message:
         kind, text = pick(self.rng, ERRORS)
