@@ -127,6 +127,13 @@ class _View(NamedTuple):
                 # Both come on every change; the last one counts.
                 yield self._metric(1.6, f"web_vitals_{name}", value * 0.6)
             yield self._metric(2 + place / 100, f"web_vitals_{name}", value)
+        yield from self._resources(slow)
+        if rng.random() < (0.005 if weather is GOOD else 0.12):
+            yield self._error(3.0)
+
+    def _resources(self, slow: float) -> Iterator[Message]:
+        """What the page loaded, and what it did to the main thread."""
+        rng = self.rng
         for place in range(rng.randrange(3)):
             took = spread(rng, 220.0 * slow, 0.6)
             yield self._metric(2.2 + place / 100, "resource_load_time", took)
@@ -138,8 +145,6 @@ class _View(NamedTuple):
             yield self._request(2.38)
         if rng.random() < 0.15:
             yield self._metric(2.4, "long_task_duration", spread(rng, 90.0, 0.4))
-        if rng.random() < (0.005 if weather is GOOD else 0.12):
-            yield self._error(3.0)
 
     def used(self, stays: float) -> Iterator[Message]:
         """What the person does for so many seconds."""
