@@ -97,7 +97,12 @@ KPIS = frozenset(SEGMENTS)
 LABELS_OF = {"route": ("route", "page"), "domain": ("part",)}
 """Segments of the contract whose members stand in labels of other names."""
 # Made of what was before the test began, or of alerts that fire.
-WITH_PAST = {"upload_duration_increase_ratio", "incident_mttr_seconds"}
+WITH_PAST = {
+    "upload_duration_increase_ratio",
+    "generation_cost_mean",
+    "revenue_decline_ratio",
+    "incident_mttr_seconds",
+}
 WINDOWS = {"5m", "1h", "1d"}
 SEVERITIES = ["critical", "high", "medium", "low"]  # from grave to mild, as far as KPIs have them
 DOMAINS = {"upload", "generation", "playback", "web", "exporter", "platform"}
@@ -325,6 +330,7 @@ def test_the_window_does_the_waiting() -> None:
         "ThresholdMissing": ("2m",),  # nor has it; after a start, some groups are yet to come
         "UploadNewErrorType": (None,),
         "WebNewErrors": (None,),
+        **dict.fromkeys(("GenerationNewErrorType", "GenerationRequestsUnusual"), (None,)),
         # One more look of its group: what pages leaves within 20 s.
         **dict.fromkeys(("ServiceDown", "ExporterDown"), ("5s",)),
         "ExporterRefusing": ("5s", "1m"),
