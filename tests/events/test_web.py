@@ -494,6 +494,7 @@ def test_every_page_view_and_session_ends_and_families_agree(
     ended = [p for p, _ in piped.points if "errors" in dict(p.fields)]
     assert len(ended) == total("video_web_page_views_total")
     piped.wait(40 * DAY)
+    piped.wait(40 * DAY)
     assert {remembered for _, _, remembered in piped.pipeline.sessions.counts()} == {0}
 
 
