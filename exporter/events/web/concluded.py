@@ -200,7 +200,7 @@ class SessionEnded(Conclusion, frozen=True, kw_only=True, gc=False, tag="web.ses
 
 
 class RequestEnded(Conclusion, frozen=True, kw_only=True, gc=False, tag="web.request_ended"):
-    """Everybody who tells of a request has had time to."""
+    """A request, once it is known how it came out and on which page."""
 
     page: str
     result: RequestResult

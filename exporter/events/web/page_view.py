@@ -20,6 +20,7 @@ from exporter.events.web.concluded import (
     Left,
     Measured,
     Placed,
+    RequestEnded,
     ViewBegan,
     ViewEnded,
     ViewSegments,
@@ -113,6 +114,7 @@ class PageViewLifecycle:
             state.session_id = event.session_id
             conclusions.append(ViewBegan(session_id=event.session_id, view=key, when=when))
         _go_on(state, moment, matters=_learn(state, event, when))
+        conclusions += _requested(state, event)
         return Step(state, tuple(conclusions))
 
     def silent(self, state: PageView, moment: Moment) -> Step:
@@ -121,6 +123,12 @@ class PageViewLifecycle:
             return Step(None)
         conclusions = tuple(_end(state, moment))
         return Step(None if state.anonymous else state, conclusions)
+
+
+def _requested(state: PageView, event: Told) -> Iterator[Event]:
+    """A request that failed on this page, where the error itself does not say on which."""
+    if isinstance(event, told.ErrorMet) and event.lacks_page and event.came_out is not None:
+        yield RequestEnded(page=state.page, result=event.came_out)
 
 
 def _left(state: PageView | None, moment: Moment) -> Step:

@@ -357,6 +357,15 @@ class ErrorMet(
             return RequestResult.OK if seconds and 0 < seconds <= SLOW else RequestResult.SLOW
         return RequestResult.FAILED if self.error_type in REQUESTING else None
 
+    @property
+    def lacks_page(self) -> bool:
+        """Whether only its page view can tell on which page the request was."""
+        return self.request_id is None and self.page == "other" and self.came_out is not None
+
+    def alone(self) -> list[Observation]:
+        """The request, where neither another event nor its page view has to tell of it."""
+        return [] if self.lacks_page else super().alone()
+
     def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
         changes = super()._changes(cleaner)
         if self.error_id is not None:
