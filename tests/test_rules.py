@@ -510,7 +510,7 @@ def test_what_alerts_need_is_declared_so_that_its_absence_is_seen() -> None:
     assert declared == needed
     asked = {
         limit
-        for rule in ALERTS
+        for rule in RULE_LIST
         for limit in re.findall(r'alert:threshold\{alert="(\w+)", limit="(\w+)"', rule["expr"])
     }
     assert asked == {
