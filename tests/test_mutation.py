@@ -240,6 +240,10 @@ def test_the_tests_at_the_edges_are_made_of_the_contract(domain: str) -> None:
     assert made == edges.render(domain), "run python -m tests.rules.edges"
 
 
+def test_the_tests_of_a_week_are_made_of_it_too() -> None:
+    assert edges.DAYS.read_text() == edges.render_days(), "run python -m tests.rules.edges"
+
+
 @pytest.mark.parametrize("domain", sorted(edges.CONTRACT))
 def test_the_contract_names_every_alert_on_a_kpi_and_its_threshold(domain: str) -> None:
     written = {

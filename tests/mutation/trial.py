@@ -82,8 +82,9 @@ class Trial(NamedTuple):
 
     @property
     def asked(self) -> list[dict[str, Any]]:
-        """Expectations of expressions that are about alerts."""
-        return [one for one in self.test.get("promql_expr_test", ()) if "ALERTS{" in one["expr"]]
+        """What it asks about alerts in PromQL; the answer to anything else is in other words."""
+        asked = self.test.get("promql_expr_test", ())
+        return [one for one in asked if re.fullmatch(r"ALERTS\{[^}]*\}", one["expr"])]
 
     @property
     def latest(self) -> int:

@@ -308,7 +308,8 @@ def trickle_test(domain: str, trickle: Trickle, kpi: str, numbers: Numbers) -> d
         (worse(target), limit),
         (worse(target), limit + 1),
         (mildest, 2 * limit),
-        (worse(mildest), 2 * limit),
+        (worse(mildest), limit),
+        (worse(mildest), limit + 1),
     ]
     last = PHASE - 1
     about = {"kpi": kpi, "window": "1d"}
@@ -334,8 +335,9 @@ def trickle_test(domain: str, trickle: Trickle, kpi: str, numbers: Numbers) -> d
         (2 * PHASE, ""),
         (2 * PHASE + 1, "low"),
         (4 * PHASE - 1, "low"),
-        (4 * PHASE, "low"),
-        (4 * PHASE + 1, "low medium"),
+        (5 * PHASE - 1, ""),
+        (5 * PHASE, ""),
+        (5 * PHASE + 1, "low medium"),
     ]
     return {
         "name": f"few bad events of {kpi} at a time",
@@ -356,6 +358,151 @@ def trickle_test(domain: str, trickle: Trickle, kpi: str, numbers: Numbers) -> d
             for minute, firing in looks
         ],
     }
+
+
+# -- a week of history -----------------------------------------------------------------------------
+
+STEP = 60  # minutes; a week is long
+DAY = 24 * 60 // STEP
+SPIKES = {
+    "UploadCpuSpike": "upload_cpu_increase_ratio",
+    "UploadMemorySpike": "upload_memory_increase_bytes",
+}
+
+
+def days_tests() -> list[dict[str, Any]]:
+    """What compares with the 7 days before: how far off, how many events, since when."""
+    low, high = [0.0, 0.2] * (4 * DAY), [0.5] * (8 * DAY)
+    old: list[float | None] = [0.0] * 10 + [None] * (13 * DAY // 2 - 10)
+    return [
+        # 0.1 on average, deviation 0.1: 3 of them above are 0.4. Each is looked at twice.
+        *_compared(
+            "a spike of nearly three deviations, and of more",
+            [*low, 0.39, 0.39, 0.435, 0.435],
+            [10.0] * (8 * DAY + 4),
+            {8 * DAY + 1: False, 8 * DAY + 3: True},
+        ),
+        *_compared(
+            "a rise of nearly a tenth, of more, and with too few events",
+            [*high, 0.54, 0.54, 0.57, 0.57, 0.5, 0.5, 0.9, 0.9],
+            [*[10.0] * (8 * DAY + 6), 9.5, 9.5],
+            {8 * DAY + 1: False, 8 * DAY + 3: True, 8 * DAY + 7: False},
+        ),
+        # Known from the first hours, and then from day 6.5 on.
+        *_compared(
+            "what was known 6 to 7 days ago, and what was not; errors that are new",
+            [*old, *[0.1] * 10, 0.9, 0.9, *[0.1] * 30, 0.9, 0.9],
+            [10.0] * (9 * DAY),
+            {13 * DAY // 2 + 11: True, 13 * DAY // 2 + 43: False},
+            errors=True,
+        ),
+    ]
+
+
+def _column(values: Sequence[float | None]) -> str:
+    return " ".join("_" if value is None else number(value) for value in values)
+
+
+def _compared(
+    name: str,
+    values: Sequence[float | None],
+    events: Sequence[float],
+    looks: dict[int, bool],
+    *,
+    errors: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """The same for both KPIs that are watched for spikes."""
+    about = [{"kpi": kpi, "window": "1h"} for kpi in SPIKES.values()]
+    inputs = []
+    for labels in about:
+        inputs.append(series("kpi:value", _column(values), **labels))
+        inputs.append(series("kpi:events", _column(events), **labels))
+        decoy = {**labels, "window": "decoy"}
+        inputs.append(series("kpi:value", f"100x{len(values)}", **decoy))
+        inputs.append(series("kpi:events", f"1e6x{len(values)}", **decoy))
+    for kpi, window in (("made_up_ratio", "1h"),):
+        inputs.append(series("kpi:value", f"100x{len(values)}", kpi=kpi, window=window))
+        inputs.append(series("kpi:events", f"1e6x{len(values)}", kpi=kpi, window=window))
+        inputs.append(series("kpi:value:mean7d", f"1x{len(values)}", kpi=kpi, window=window))
+        inputs.append(series("kpi:value:stddev7d", f"1x{len(values)}", kpi=kpi, window=window))
+        inputs.append(series("kpi:min_events", f"1x{len(values)}", kpi=kpi))
+    inputs += [
+        series("alert:threshold", f"0x{len(values)}", alert=alert, limit="decoy")
+        for alert in SPIKES
+    ]
+    named = "|".join(SPIKES)
+    if errors:
+        inputs += _errors()
+    yield {
+        "name": name,
+        "interval": f"{STEP}m",
+        "input_series": inputs,
+        "promql_expr_test": [
+            {
+                "expr": f'ALERTS{{alertstate="firing", alertname=~"{named}"}}',
+                "eval_time": f"{place * STEP}m",
+                "exp_samples": [
+                    {
+                        "labels": _firing("upload", Alert(alert, "medium", kpi, "1h", "")),
+                        "value": 1,
+                    }
+                    for alert, kpi in SPIKES.items()
+                    if fires
+                ],
+            }
+            for place, fires in looks.items()
+        ]
+        + [_new_errors()] * errors,
+    }
+
+
+ERRORS_AT = 7 * DAY + 5
+
+
+def _errors() -> Iterator[dict[str, str]]:
+    """Errors that were there 5 days ago, less than once, and never before."""
+    now = ERRORS_AT
+    columns: dict[str, list[float]] = {
+        "network": [0.0] * (2 * DAY) + [3.0] + [0.0] * (now - 2 * DAY - 1) + [3.0],
+        "storage": [0.0] * (5 * DAY) + [0.9] + [0.0] * (now - 5 * DAY - 1) + [3.0],
+        "server": [0.0] * now + [3.0],
+    }
+    for error, values in columns.items():
+        yield series("upload:errors:increase", _column(values), error_type=error, window="1h")
+
+
+def _new_errors() -> dict[str, Any]:
+    labels = {
+        "alertname": "UploadNewErrorType",
+        "alertstate": "firing",
+        "domain": "upload",
+        "segment": "error_type",
+        "severity": "info",
+        "window": "1h",
+    }
+    return {
+        "expr": 'ALERTS{alertname="UploadNewErrorType"}',
+        "eval_time": f"{ERRORS_AT * STEP}m",
+        "exp_samples": [
+            {
+                "labels": '{__name__="ALERTS", '
+                + ", ".join(f'{k}="{v}"' for k, v in {**labels, "member": "server"}.items())
+                + "}",
+                "value": 1,
+            }
+        ],
+    }
+
+
+def render_days() -> str:
+    """The test file of what uploads compare with a week."""
+    document = {
+        "rule_files": ["fixtures/thresholds.yml", "../../rules/upload.yml"],
+        "evaluation_interval": f"{STEP}m",
+        "group_eval_order": ["thresholds", *_groups("upload")],
+        "tests": days_tests(),
+    }
+    return HEAD + yaml.safe_dump(document, sort_keys=False, width=1000)
 
 
 # -- files ---------------------------------------------------------------------------------------
@@ -391,6 +538,9 @@ def path(domain: str) -> Path:
     return HERE / f"{domain}_edges_test.yml"
 
 
+DAYS = HERE / "upload_days_test.yml"
+
 if __name__ == "__main__":
+    DAYS.write_text(render_days())
     for each in CONTRACT:
         path(each).write_text(render(each))
