@@ -7,13 +7,14 @@ import os
 import platform
 from collections.abc import Callable
 
-from bench import decoding, latency, throughput
+from bench import decoding, latency, storage, throughput
 
 SUITES: dict[str, Callable[[], None]] = {
     "throughput": lambda: throughput.run(rounds=9, seconds=4),
     "latency": lambda: latency.run(rate=6700, seconds=10, rounds=7),
     "freshness": lambda: latency.freshness(rate=1000, probes=200),
     "decoding": decoding.run,
+    "storage": lambda: storage.run(seconds=60),
 }
 
 
