@@ -373,28 +373,41 @@ SPIKES = {
 def days_tests() -> list[dict[str, Any]]:
     """What compares with the 7 days before: how far off, how many events, since when."""
     low, high = [0.0, 0.2] * (4 * DAY), [0.5] * (8 * DAY)
-    old: list[float | None] = [0.0] * 10 + [None] * (13 * DAY // 2 - 10)
+    gap = 13 * DAY // 2
+    old: list[float | None] = [0.0] * 10 + [None] * (gap - 10)
+    spike = [*old, *[0.1] * 4, 0.9, 0.9, *[0.1] * 4, 5.0, 5.0, *[0.1] * 30, 50.0, 50.0]
     return [
         # 0.1 on average, deviation 0.1: 3 of them above are 0.4. Each is looked at twice.
-        *_compared(
-            "a spike of nearly three deviations, and of more",
+        _compared(
+            "a spike of nearly three deviations, and of more; an error after a week with a gap",
             [*low, 0.39, 0.39, 0.435, 0.435],
-            [10.0] * (8 * DAY + 4),
+            [1.0] * (8 * DAY + 4),
             {8 * DAY + 1: False, 8 * DAY + 3: True},
+            errors={"server": [*old, *[0.0] * 42, 3.0]},
+            new={gap + 42: ()},
         ),
-        *_compared(
-            "a rise of nearly a tenth, of more, and with too few events",
+        # A rise is a tenth of the mean; of a share, a tenth of the whole.
+        _compared(
+            "a rise of nearly a tenth, of more, and with too few events; errors that are new",
             [*high, 0.54, 0.54, 0.57, 0.57, 0.5, 0.5, 0.9, 0.9],
-            [*[10.0] * (8 * DAY + 6), 9.5, 9.5],
+            [*[1.0] * (8 * DAY + 6), 0.95, 0.95],
             {8 * DAY + 1: False, 8 * DAY + 3: True, 8 * DAY + 7: False},
+            shares=[*high, 0.595, 0.595, 0.607, 0.607],
+            errors={
+                "network": [*[0.0] * (2 * DAY), 3.0, *[0.0] * (5 * DAY + 4), 3.0],
+                "storage": [*[0.0] * (5 * DAY), 0.9, *[0.0] * (2 * DAY + 4), 3.0],
+                "server": [*[0.0] * (7 * DAY + 5), 3.0],
+            },
+            new={7 * DAY + 5: ("server",)},
         ),
         # Known from the first hours, and then from day 6.5 on.
-        *_compared(
-            "what was known 6 to 7 days ago, and what was not; errors that are new",
-            [*old, *[0.1] * 10, 0.9, 0.9, *[0.1] * 30, 0.9, 0.9],
-            [10.0] * (9 * DAY),
-            {13 * DAY // 2 + 11: True, 13 * DAY // 2 + 43: False},
-            errors=True,
+        _compared(
+            "too few events; what was known 6 to 7 days ago, and what was not",
+            spike,
+            [*[1.0] * (gap + 3), 0.95, 0.95, 0.95, *[1.0] * (2 * DAY)],
+            {gap + 5: False, gap + 11: True, gap + 43: False},
+            errors={"server": [*old, *[0.0] * 11, 3.0]},
+            new={gap + 11: ("server",)},
         ),
     ]
 
@@ -409,89 +422,88 @@ def _compared(
     events: Sequence[float],
     looks: dict[int, bool],
     *,
-    errors: bool = False,
-) -> Iterator[dict[str, Any]]:
-    """The same for both KPIs that are watched for spikes."""
-    about = [{"kpi": kpi, "window": "1h"} for kpi in SPIKES.values()]
-    inputs = []
-    for labels in about:
-        inputs.append(series("kpi:value", _column(values), **labels))
-        inputs.append(series("kpi:events", _column(events), **labels))
-        decoy = {**labels, "window": "decoy"}
-        inputs.append(series("kpi:value", f"100x{len(values)}", **decoy))
-        inputs.append(series("kpi:events", f"1e6x{len(values)}", **decoy))
-    for kpi, window in (("made_up_ratio", "1h"),):
-        inputs.append(series("kpi:value", f"100x{len(values)}", kpi=kpi, window=window))
-        inputs.append(series("kpi:events", f"1e6x{len(values)}", kpi=kpi, window=window))
-        inputs.append(series("kpi:value:mean7d", f"1x{len(values)}", kpi=kpi, window=window))
-        inputs.append(series("kpi:value:stddev7d", f"1x{len(values)}", kpi=kpi, window=window))
-        inputs.append(series("kpi:min_events", f"1x{len(values)}", kpi=kpi))
+    errors: dict[str, Sequence[float | None]],
+    new: dict[int, tuple[str, ...]],
+    shares: Sequence[float | None] = (),
+) -> dict[str, Any]:
+    """The same for KPIs and shares; ``events`` are multiples of what an alert asks for."""
+    shares = shares or values
+    inputs = [*_spiking(values, events), *_sharing(shares, events)]
     inputs += [
-        series("alert:threshold", f"0x{len(values)}", alert=alert, limit="decoy")
-        for alert in SPIKES
+        series("upload:errors:increase", _column(column), error_type=error, window="1h")
+        for error, column in errors.items()
     ]
-    named = "|".join(SPIKES)
-    if errors:
-        inputs += _errors()
-    yield {
+    inputs.append(
+        series("upload:errors:increase", f"0x{9 * DAY}", error_type="server", window="decoy")
+    )
+    spikes = [
+        _firing("upload", Alert(alert, "medium", kpi, "1h", "")) for alert, kpi in SPIKES.items()
+    ]
+    asked = f'ALERTS{{alertstate="firing", alertname=~"{"|".join(SPIKES)}"}}'
+    tests = [_asked(asked, place, spikes if fires else []) for place, fires in looks.items()]
+    share = _info("UploadShareUnusual", segment="device", member="mobile")
+    tests += [
+        _asked('ALERTS{alertname="UploadShareUnusual"}', place, [share] if fires else [])
+        for place, fires in looks.items()
+        if place < len(shares)
+    ]
+    tests += [
+        _asked(
+            'ALERTS{alertname="UploadNewErrorType"}',
+            place,
+            [_info("UploadNewErrorType", segment="error_type", member=each) for each in members],
+        )
+        for place, members in new.items()
+    ]
+    return {
         "name": name,
         "interval": f"{STEP}m",
         "input_series": inputs,
-        "promql_expr_test": [
-            {
-                "expr": f'ALERTS{{alertstate="firing", alertname=~"{named}"}}',
-                "eval_time": f"{place * STEP}m",
-                "exp_samples": [
-                    {
-                        "labels": _firing("upload", Alert(alert, "medium", kpi, "1h", "")),
-                        "value": 1,
-                    }
-                    for alert, kpi in SPIKES.items()
-                    if fires
-                ],
-            }
-            for place, fires in looks.items()
-        ]
-        + [_new_errors()] * errors,
+        "promql_expr_test": tests,
     }
 
 
-ERRORS_AT = 7 * DAY + 5
+def _spiking(values: Sequence[float | None], events: Sequence[float]) -> Iterator[dict[str, str]]:
+    always = f"x{len(values)}"
+    for kpi in SPIKES.values():
+        yield series("kpi:value", _column(values), kpi=kpi, window="1h")
+        enough = [10 * share for share in events]
+        yield series("kpi:events", _column(enough), kpi=kpi, window="1h")
+        yield series("kpi:value", f"100{always}", kpi=kpi, window="decoy")
+        yield series("kpi:events", f"1e6{always}", kpi=kpi, window="decoy")
+    decoy = {"kpi": "made_up_ratio", "window": "1h"}
+    for name, value in (
+        ("kpi:value", "100"),
+        ("kpi:events", "1e6"),
+        ("kpi:value:mean7d", "1"),
+        ("kpi:value:stddev7d", "1"),
+    ):
+        yield series(name, value + always, **decoy)
+    yield series("kpi:min_events", f"1{always}", kpi="made_up_ratio")
+    for alert in SPIKES:
+        yield series("alert:threshold", f"0{always}", alert=alert, limit="decoy")
 
 
-def _errors() -> Iterator[dict[str, str]]:
-    """Errors that were there 5 days ago, less than once, and never before."""
-    now = ERRORS_AT
-    columns: dict[str, list[float]] = {
-        "network": [0.0] * (2 * DAY) + [3.0] + [0.0] * (now - 2 * DAY - 1) + [3.0],
-        "storage": [0.0] * (5 * DAY) + [0.9] + [0.0] * (now - 5 * DAY - 1) + [3.0],
-        "server": [0.0] * now + [3.0],
-    }
-    for error, values in columns.items():
-        yield series("upload:errors:increase", _column(values), error_type=error, window="1h")
+def _sharing(shares: Sequence[float | None], events: Sequence[float]) -> Iterator[dict[str, str]]:
+    about = {"segment": "device", "member": "mobile", "window": "1h"}
+    yield series("upload:share:ratio", _column(shares), **about)
+    ended = [50 * share for share in events]
+    yield series("upload:ended:increase", _column(ended), outcome="completed", window="1h")
 
 
-def _new_errors() -> dict[str, Any]:
-    labels = {
-        "alertname": "UploadNewErrorType",
-        "alertstate": "firing",
-        "domain": "upload",
-        "segment": "error_type",
-        "severity": "info",
-        "window": "1h",
-    }
+def _asked(expr: str, place: int, labels: Sequence[str]) -> dict[str, Any]:
     return {
-        "expr": 'ALERTS{alertname="UploadNewErrorType"}',
-        "eval_time": f"{ERRORS_AT * STEP}m",
-        "exp_samples": [
-            {
-                "labels": '{__name__="ALERTS", '
-                + ", ".join(f'{k}="{v}"' for k, v in {**labels, "member": "server"}.items())
-                + "}",
-                "value": 1,
-            }
-        ],
+        "expr": expr,
+        "eval_time": f"{place * STEP}m",
+        "exp_samples": [{"labels": each, "value": 1} for each in labels],
     }
+
+
+def _info(name: str, *, segment: str, member: str) -> str:
+    return (
+        f'{{__name__="ALERTS", alertname="{name}", alertstate="firing", domain="upload", '
+        f'member="{member}", segment="{segment}", severity="info", window="1h"}}'
+    )
 
 
 def render_days() -> str:
