@@ -54,6 +54,10 @@ class Hostile:
             event, shape = self._random.choice(self._shapes)
             yield {"type": event_type(event), **self._object(shape)}
 
+    def of(self, event: type[Event]) -> dict[str, Any]:
+        """One event of a type."""
+        return {"type": event_type(event), **self._object(inspect.type_info(event))}
+
     def _object(self, shape: Any) -> dict[str, Any]:
         made = {}
         for field in shape.fields:
@@ -121,6 +125,16 @@ class Hostile:
             return self._word()[: kind.max_length or 40]
         text = self._random.choice((self._word(), self._random.choice(TEXTS)))
         return text[: kind.max_length or 4096] or "x" * (kind.min_length or 0)
+
+
+def taken(event: type[Event]) -> tuple[Event, ...]:
+    """One hostile event of a type that is not refused."""
+    maker = Hostile(1)
+    for _ in range(100):
+        parsed = parse("/v1/events", msgspec.json.encode({"events": [maker.of(event)]}))
+        if parsed.events:
+            return parsed.events
+    raise AssertionError(f"of {event_type(event)} everything is refused")
 
 
 def run(count: int, seed: int) -> tuple[Piped, Counter[str]]:
