@@ -444,6 +444,8 @@ def test_every_type_of_event_is_accepted_under_its_own_name(piped: Piped) -> Non
         (ANALYTICS, RESOURCES, "resource"),
         (ANALYTICS, {}, "x"),
         ("/v1/events", {"events": EVENTS}, None),
+        ("/api/metrics", {"name": "web_vitals_lcp", "value": None}, None),
+        ("/api/metrics", {"name": "of_our_own", "value": 1.0}, None),
     ]
     for path, body, kind in forms:
         piped.beacon(path, body, kind=kind)
