@@ -11,16 +11,28 @@ from exporter.event import event_type
 from exporter.events.upload.metrics import GENERIC
 from exporter.events.upload.reported import GenericHappened
 from exporter.metric import Route
-from exporter.record import VERSION, Codec
+from exporter.record import VERSION, Codec, Entry
 from exporter.telemetry import APPEND_ERRORS
+from tests import hostile
 from tests.durability import model
 from tests.durability.processes import until
 from tests.durability.traffic import Stories
+from tests.pipelines import parse
+
+MEASUREMENTS = (
+    {"name": "web_vitals_lcp", "value": None},
+    {"name": "of_our_own", "value": 1.0},
+)
+"""What pages measure that becomes events of types which nobody can send by name."""
 
 
 def test_every_type_of_event_is_read_as_it_was_written() -> None:
     posts = [post for story in islice(iter(Stories(7)), 600) for post in story]
-    entries = model.entries(posts)
+    entries = [
+        *model.entries(posts),
+        *(Entry(1.0, hostile.taken(event)) for event in hostile.TYPES),
+        *(Entry(1.0, parse("/api/metrics", body).events) for body in MEASUREMENTS),
+    ]
     codec = Codec(model.TYPES)
     read = codec.decode(VERSION, codec.encode(entries))
     assert [(each.at, each.events) for each in read] == [(e.at, e.events) for e in entries]
