@@ -33,7 +33,7 @@ secrets: .venv/run ## files under .secrets/ for docker compose, where there are 
 
 # -- Checking --------------------------------------------------------------------------------------
 
-test: lint pytest mutation ## everything that CI runs
+test: lint pytest ## everything that CI runs
 
 test-rules: rules mutation ## what the rules compute, and whether a test notices what could be wrong in an alert
 
