@@ -123,11 +123,14 @@ CONTRACT: dict[str, tuple[Alert, ...]] = {
         Alert("UserSatisfactionLow", "medium", "user_satisfaction_score", "1d", "<"),
     ),
 }
+MADE_UP = "made_up_ratio"
+"""A KPI of nobody that should be high, where those that are watched should all be low."""
+
 TRICKLES = {
     "upload": Trickle("UploadSlowTrickle", ("upload_success_ratio", "api_error_ratio")),
     "generation": Trickle("GenerationSlowTrickle", ("generation_success_ratio",)),
     "playback": Trickle("PlaybackSlowTrickle", ("playback_failure_ratio",)),
-    "web": Trickle("WebSlowTrickle", ("web_error_ratio",)),
+    "web": Trickle("WebSlowTrickle", ("web_error_ratio", MADE_UP)),
     "platform": Trickle("PlatformSlowTrickle", ("service_availability_ratio", "error_ratio")),
 }
 
@@ -142,6 +145,18 @@ class Numbers:
             for group in groups
             for rule in group["rules"]
         }
+
+    def made_up(self, trickle: str) -> Iterator[dict[str, str]]:
+        """Numbers for the KPI of nobody, and the series of them."""
+        about = {"kpi": MADE_UP}
+        for name, value, labels in (
+            ("kpi:target", 0.98, about),
+            ("kpi:direction", 1.0, about),
+            ("kpi:threshold", 0.95, {**about, "severity": "medium"}),
+            ("alert:threshold", 20.0, {"alert": trickle, "limit": "events", **about}),
+        ):
+            self._all[name, tuple(sorted(labels.items()))] = value
+            yield series(name, f"{number(value)}x{10 * PHASE}", **labels)
 
     def get(self, record: str, **labels: str) -> float:
         return self._all[record, tuple(sorted(labels.items()))]
@@ -288,6 +303,7 @@ def _firing(domain: str, alert: Alert, segment: str = "") -> str:
 
 def trickle_test(domain: str, trickle: Trickle, kpi: str, numbers: Numbers) -> dict[str, Any]:
     """On the target, beyond it with as many bad events as allowed, one more; the mildest alert."""
+    given = list(numbers.made_up(trickle.name)) if kpi == MADE_UP else []
     target = numbers.get("kpi:target", kpi=kpi)
     mildest = numbers.mildest(kpi)
     limit = numbers.get("alert:threshold", alert=trickle.name, limit="events", kpi=kpi)
@@ -314,6 +330,7 @@ def trickle_test(domain: str, trickle: Trickle, kpi: str, numbers: Numbers) -> d
     last = PHASE - 1
     about = {"kpi": kpi, "window": "1d"}
     inputs = [
+        *given,
         series("kpi:value", " ".join(f"{number(value)}x{last}" for value, _ in phases), **about),
         series(
             "kpi:events",
