@@ -32,7 +32,7 @@ def main() -> int:
     sys.stdout.writelines(f"{fault}\n" for fault in faults)
     sys.stdout.write(
         f"{len(everything) - len(changed)} alerts, {len(changed)} mutants, "
-        f"{len(court.survivors)} not noticed, of them {len(allowed.entries)} allowed; "
+        f"{len(court.survivors)} not noticed, {len(faults)} of them faults; "
         f"{court.runs} runs of promtool, {time.monotonic() - began:.0f} s, "
         f"of CPU {used.ru_utime + used.ru_stime:.0f} s\n"
     )
