@@ -7,6 +7,7 @@ here, because domains do not know each other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
@@ -47,6 +48,13 @@ class Known(Closed):
     @classmethod
     def _missing_(cls, value: object) -> Self:
         return cls("other")
+
+    @classmethod
+    def by_text(cls, text: str, patterns: Iterable[tuple[Self, re.Pattern[str]]]) -> Self:
+        """The member that a text names, or whose pattern is the first to match, or ``other``."""
+        if text in cls._value2member_map_:
+            return cls(text)
+        return next((member for member, pattern in patterns if pattern.search(text)), cls("other"))
 
 
 class Device(Known):

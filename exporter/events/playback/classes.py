@@ -58,12 +58,7 @@ class ErrorType(Known):
     @classmethod
     def of(cls, text: str) -> ErrorType:
         """The class of an error's text or code; a member's own name counts."""
-        if text in cls._value2member_map_:
-            return cls(text)
-        for error_type, pattern in _BY_TEXT:
-            if pattern.search(text):
-                return error_type
-        return cls.OTHER
+        return cls.by_text(text, _BY_TEXT)
 
 
 # The first pattern that matches decides: hls.js says "manifestLoadTimeOut", which is a timeout.

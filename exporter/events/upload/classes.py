@@ -129,12 +129,7 @@ class ErrorType(Known):
             return _by_status(status)
         if not text:
             return cls.OTHER
-        if text in cls._value2member_map_:
-            return cls(text)
-        for error_type, pattern in _BY_TEXT:
-            if pattern.search(text):
-                return error_type
-        return cls.OTHER
+        return cls.by_text(text, _BY_TEXT)
 
 
 def _by_status(status: int) -> ErrorType:
