@@ -87,6 +87,16 @@ def families(table: Sequence[Case]) -> set[str]:
     return found
 
 
+def said(table: Sequence[Case]) -> dict[str, set[str]]:
+    """The values of every label of series and every tag of points in a table."""
+    found: dict[str, set[str]] = {}
+    for case in table:
+        for _, labels, _ in (*case["series"], *case.get("points", ())):
+            for name, value in labels.items():
+                found.setdefault(name, set()).add(value)
+    return found
+
+
 def told(table: Sequence[Case]) -> set[str]:
     """The types of the events that servers send in a table."""
     return {str(event["type"]) for case in table for event in _events(case)}

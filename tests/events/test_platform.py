@@ -48,12 +48,7 @@ def test_every_event_type_of_the_domain_is_in_the_table() -> None:
 
 
 def test_every_phase_source_and_condition_is_in_the_table() -> None:
-    said: dict[str, set[str]] = {}
-    for case in CASES:
-        tags = [tags for _, tags, _ in case.get("points", ())]
-        for labels in (*(labels for _, labels, _ in case["series"]), *tags):
-            for name, value in labels.items():
-                said.setdefault(name, set()).add(value)
+    said = stories.said(CASES)
 
     assert said["phase"] == set(Phase)
     assert said["source"] == set(CheckSource)
