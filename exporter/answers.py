@@ -77,9 +77,9 @@ def encoded(body: bytes, status: HTTPStatus) -> web.Response:
     return web.Response(body=body, status=status, headers=_HEADERS)
 
 
-def nothing() -> web.Response:
-    """204."""
-    return web.Response(status=HTTPStatus.NO_CONTENT, headers={hdrs.SERVER: "exporter"})
+def nothing(status: HTTPStatus = HTTPStatus.NO_CONTENT) -> web.Response:
+    """No body at all."""
+    return web.Response(status=status, headers={hdrs.SERVER: "exporter"})
 
 
 def problem(status: HTTPStatus, reason: str, *, retry: bool = False) -> web.Response:

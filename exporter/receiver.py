@@ -40,9 +40,12 @@ PREFLIGHT_SECONDS: Final = "7200"
 SAMPLE: Final = 1024
 """Characters that are kept of a refused beacon."""
 
-JSON_TYPES: Final = frozenset({"", "text/plain", "application/json"})
 ALLOWED_METHODS: Final = "POST, OPTIONS"
-ALLOWED_HEADERS: Final = "content-type, content-encoding, x-api-key"
+ALLOWED_HEADERS: Final = (
+    "content-type, content-encoding, idempotency-key, traceparent, x-api-key, x-faro-session-id, "
+    "cmcd-object, cmcd-request, cmcd-session, cmcd-status, x-epas-event, x-epas-version"
+)
+"""What pages may send: the headers of every client that a format is for."""
 
 STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
     Rejection.MALFORMED: HTTPStatus.BAD_REQUEST,
@@ -54,12 +57,16 @@ STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
     Rejection.TOO_MANY_EVENTS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Rejection.UNSUPPORTED_ENCODING: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Rejection.UNSUPPORTED_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Rejection.UNWANTED: HTTPStatus.GONE,
 }
 
 _BOUNDS: Final = telemetry.REQUEST_SECONDS.buckets
 _ONE_ACCEPTED: Final = msgspec.json.encode(
     {"success": True, "accepted": 1, "duplicate": 0, "rejected": []}
 )
+
+
+_EMPTY: Final[Mapping[str, str]] = {}
 
 
 class _Place(NamedTuple):
@@ -131,41 +138,48 @@ class Receiver:
             if path == "/v1/schema" and request.method == hdrs.METH_GET:
                 return encoded(self._schema, HTTPStatus.OK)
             return problem(HTTPStatus.NOT_FOUND, "not_found")
-        if request.method == hdrs.METH_POST:
+        in_query = place.form.in_query
+        if request.method == hdrs.METH_POST or (in_query and request.method == hdrs.METH_GET):
             return await self._beacon(place, key, request)
         if request.method == hdrs.METH_OPTIONS:
             response = nothing()
         else:
             response = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-        response.headers[hdrs.ALLOW] = ALLOWED_METHODS
+        response.headers[hdrs.ALLOW] = f"GET, {ALLOWED_METHODS}" if in_query else ALLOWED_METHODS
         return response
 
     async def _beacon(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
-        engine = self._engine
-        if not engine.writable:
-            return self._unavailable()
+        form = place.form
+        if not self._engine.writable:
+            return self._unavailable(form)
         try:
-            if not self._may_send(key, request):
-                engine.turn_away(limited=1)
-                return problem(HTTPStatus.TOO_MANY_REQUESTS, "limited", retry=True)
-            body = await self._body(request, place.most_bytes)
-            try:
-                parsed = place.form.parse(body, self._sender(place, request))
-            except RefusedError as refusal:
-                raise RefusedError(refusal.reason, body) from refusal
-            duplicate = self._known(parsed.events)
-            engine.turn_away([self._refusal(r.reason, place.path, r.body) for r in parsed.rejected])
-            if parsed.events:
-                await engine.write(parsed.events)
-            return self._accepted(parsed, duplicate, request)
+            return await self._take(place, key, request)
         except RefusedError as refusal:
-            engine.turn_away((self._refusal(refusal.reason, place.path, refusal.body),))
+            self._engine.turn_away((self._refusal(refusal.reason, place.path, refusal.body),))
+            if form.answers.always:
+                return _usual(form)
             return problem(STATUS[refusal.reason], refusal.reason.value)
         except NotWrittenError:
-            return self._unavailable()
+            return self._unavailable(form)
         except (TimeoutError, ConnectionError):
             # Too slow, or gone within its body: nothing has reached us.
             return problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
+
+    async def _take(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
+        engine, form = self._engine, place.form
+        if not self._may_send(form, key, request):
+            engine.turn_away(limited=1)
+            return _later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited")
+        body = await self._body(request, place) if request.method == hdrs.METH_POST else b""
+        try:
+            parsed = form.parse(body, self._sender(place, request))
+        except RefusedError as refusal:
+            raise RefusedError(refusal.reason, body) from refusal
+        duplicate = self._known(parsed.events)
+        engine.turn_away([self._refusal(r.reason, place.path, r.body) for r in parsed.rejected])
+        if parsed.events:
+            await engine.write(parsed.events)
+        return self._accepted(form, parsed, duplicate, request)
 
     def _refusal(self, reason: Rejection, path: str, body: bytes) -> Refusal:
         """Scrubbing costs more than refusing, so only what will be kept is scrubbed."""
@@ -173,26 +187,31 @@ class Receiver:
             return Refusal(reason, path)
         return Refusal(reason, path, scrub(body[: 4 * SAMPLE].decode(errors="replace"), SAMPLE))
 
-    def _unavailable(self) -> web.Response:
-        """Nothing of the beacon was written down, and its sender is told so."""
+    def _unavailable(self, form: Format) -> web.Response:
+        """Nothing of the beacon was written down, and its sender is told so if it may know."""
         self._engine.refuse()
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=True)
+        return _later(form, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
 
-    def _may_send(self, key: str, request: web.BaseRequest) -> bool:
+    def _may_send(self, form: Format, key: str, request: web.BaseRequest) -> bool:
         """Whether the sender has a known key, where one is needed, and is within its rate."""
-        key = self._known_key(key, request) if self._keys else ""
+        key = self._known_key(key, request) if self._keys and not form.signed else ""
         if not self._buckets.limited:
             return True
         return self._buckets.take(key or self._addresses.network(request), self._engine.clock.now())
 
     def _sender(self, place: _Place, request: web.BaseRequest) -> Sender:
-        plain = "?" not in request.raw_path
+        headers = request.headers
         return Sender(
             place.path,
-            request.headers.get(hdrs.USER_AGENT),
+            headers.get(hdrs.USER_AGENT),
             self._addresses.country(request),
-            None if plain else request.query.get("type"),
             place.most_events,
+            headers.get(hdrs.ORIGIN),
+            request.query if "?" in request.raw_path else _EMPTY,
+            {name: headers[name] for name in place.form.headers if name in headers}
+            if place.form.headers
+            else _EMPTY,
+            self._engine.clock.now(),
         )
 
     def _known_key(self, in_path: str, request: web.BaseRequest) -> str:
@@ -204,8 +223,9 @@ class Receiver:
             raise RefusedError(Rejection.UNAUTHORISED)
         return given
 
-    async def _body(self, request: web.BaseRequest, most_bytes: int) -> bytes:
-        encoding = _encoding(request.headers)
+    async def _body(self, request: web.BaseRequest, place: _Place) -> bytes:
+        most_bytes = place.most_bytes
+        encoding = _encoding(request.headers, place.form.media_types)
         if (request.content_length or 0) > most_bytes:
             raise RefusedError(Rejection.TOO_LARGE)
         content = request.content
@@ -230,7 +250,13 @@ class Receiver:
             raise RefusedError(Rejection.TOO_LARGE)
         return body
 
-    def _accepted(self, parsed: Parsed, duplicate: int, request: web.BaseRequest) -> web.Response:
+    def _accepted(
+        self, form: Format, parsed: Parsed, duplicate: int, request: web.BaseRequest
+    ) -> web.Response:
+        if parsed.reply is not None:
+            return encoded(parsed.reply, form.answers.status)
+        if form.answers.body is not None and (parsed.events or not parsed.rejected):
+            return _usual(form)
         accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
         if accepted == 1 and not duplicate and not rejected:
             if Prepared.fits(request):
@@ -269,6 +295,19 @@ class Receiver:
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = PREFLIGHT_SECONDS
 
 
+def _usual(form: Format) -> web.Response:
+    """What the clients of a format are told where there is nothing to tell."""
+    if not form.answers.body:
+        return nothing(form.answers.status)
+    return encoded(form.answers.body, form.answers.status)
+
+
+def _later(form: Format, status: HTTPStatus, reason: str) -> web.Response:
+    if form.answers.patient:
+        return problem(status, reason, retry=True)
+    return _usual(form)
+
+
 def _place(path: str, form: Format, settings: ReceiverSettings) -> _Place:
     if form.batch:
         return _Place(path, form, settings.batch_bytes, settings.batch_events)
@@ -280,9 +319,9 @@ def _code(status: int) -> Code:
     return Code(str(status))
 
 
-def _encoding(headers: CIMultiDictProxy[str]) -> str:
-    """``identity`` or ``gzip``, of a body that may be JSON; everything else is refused."""
-    if not _may_be_json(headers.get(hdrs.CONTENT_TYPE, "")):
+def _encoding(headers: CIMultiDictProxy[str], media_types: frozenset[str]) -> str:
+    """``identity`` or ``gzip``, of a body of one of the types; everything else is refused."""
+    if _media_type(headers.get(hdrs.CONTENT_TYPE, "")) not in media_types:
         raise RefusedError(Rejection.UNSUPPORTED_TYPE)
     encoding = ",".join(headers.getall(hdrs.CONTENT_ENCODING, ("identity",))).strip().lower()
     # "Transfer-Encoding: gzip, chunked" and the like are how requests are smuggled past proxies.
@@ -293,8 +332,8 @@ def _encoding(headers: CIMultiDictProxy[str]) -> str:
 
 
 @lru_cache(256)
-def _may_be_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() in JSON_TYPES
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _go_on(request: web.BaseRequest) -> None:

@@ -25,6 +25,8 @@ class Rejection(Closed):
     UNSUPPORTED_TYPE = "unsupported_type"
     UNAUTHORISED = "unauthorised"
     INCOMPLETE = "incomplete"
+    UNWANTED = "unwanted"
+    """The sender is told to stop: 410."""
 
 
 class Code(Closed):
@@ -38,6 +40,7 @@ class Code(Closed):
     NOT_FOUND = "404"
     METHOD = "405"
     TIMEOUT = "408"
+    GONE = "410"
     TOO_LARGE = "413"
     UNSUPPORTED = "415"
     TOO_MANY = "429"

@@ -43,7 +43,8 @@ def parse(
 ) -> Parsed:
     """What the receiver would read in a body that came to `path`."""
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return FORMATS[path].parse(raw, Sender(path, user_agent, country, kind, 500))
+    query = {"type": kind} if kind else {}
+    return FORMATS[path].parse(raw, Sender(path, user_agent, country, 500, query=query))
 
 
 def told(*events: Mapping[str, Any]) -> tuple[Event, ...]:

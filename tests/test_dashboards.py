@@ -33,7 +33,7 @@ BOARDS = {path: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*/*
 
 REBUILD = "run `python -m grafana.build` and commit what it writes"
 WIDTH = 24
-PATIENCE = 30  # seconds until scrapes and rules must have filled every series
+PATIENCE = 90  # seconds until scrapes and rules must have filled every series, and a minute be full
 
 # What compares with the day before or counts full hours: this Prometheus has seen seconds.
 NEED_HISTORY = (

@@ -16,6 +16,8 @@ from exporter.formats.trackers import Trackers
 
 def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
     """Every path that takes beacons, and who reads what comes there."""
-    native = Native(domains, cleaner)
-    trackers = Trackers(domains, cleaner)
-    return {**dict.fromkeys(trackers.paths, trackers), "/v1/events": native}
+    read: tuple[Format, ...] = (
+        Native(domains, cleaner),
+        Trackers(domains, cleaner),
+    )
+    return {path: form for form in read for path in form.paths}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import ClassVar, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,15 +13,27 @@ from exporter.telemetry import Rejection
 
 T = TypeVar("T")
 
+JSON: Final = frozenset({"", "text/plain", "application/json"})
+"""Media types of JSON; browsers send beacons as text, or do not say what they are."""
+
+_NOTHING: Final[Mapping[str, str]] = {}
+
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
-    """What the request says about who sends it; ``kind`` is the ``type`` of the query string."""
+    """What the request says about who sends it, and when.
+
+    ``headers`` are those that the format asks for, under the names that it gives them; ``query``
+    is decoded; ``at`` is server time in seconds since 1970.
+    """
 
     path: str
     user_agent: str | None = None
     country: str | None = None
-    kind: str | None = None
     most_events: int = 50
+    origin: str | None = None
+    query: Mapping[str, str] = _NOTHING
+    headers: Mapping[str, str] = _NOTHING
+    at: float = 0.0
 
 
 class Rejected(NamedTuple):
@@ -32,10 +45,11 @@ class Rejected(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """What was in a beacon."""
+    """What was in a beacon; ``reply`` is JSON that its sender must be told instead of the usual."""
 
     events: tuple[Event, ...]
     rejected: tuple[Rejected, ...] = ()
+    reply: bytes | None = None
 
 
 class RefusedError(Exception):
@@ -47,15 +61,42 @@ class RefusedError(Exception):
         self.body = body
 
 
-class Format(Protocol):
+class Answers(NamedTuple):
+    """How the clients of a format want to be answered.
+
+    ``body`` None is the account of what was accepted. Who is not ``patient`` would come again at
+    once after 429 or 503, or harm somebody: it gets the usual answer, and its beacon is counted
+    as limited or refused. ``always`` means that even a bad beacon gets the usual answer.
+    """
+
+    status: HTTPStatus = HTTPStatus.ACCEPTED
+    body: bytes | None = None
+    patient: bool = True
+    always: bool = False
+
+
+class Format:
     """Reads the beacons of one kind of client."""
 
-    batch: bool
-    """Whether servers send it, so that the larger limits hold."""
+    batch: ClassVar[bool] = False
+    """Whether many events come at once, so that the larger limits hold."""
+    media_types: ClassVar[frozenset[str]] = JSON
+    headers: ClassVar[tuple[str, ...]] = ()
+    """The headers of a request that it wants to see."""
+    in_query: ClassVar[bool] = False
+    """Whether a GET carries a beacon too, in its query or its headers."""
+    signed: ClassVar[bool] = False
+    """Whether its beacons prove by themselves who sent them, so that they need no key."""
+    answers: ClassVar[Answers] = Answers()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where its beacons come."""
+        raise NotImplementedError
 
     def parse(self, body: bytes, sender: Sender) -> Parsed:
         """The events in ``body``, cleaned; :class:`RefusedError` where there are none to find."""
-        ...
+        raise NotImplementedError
 
 
 def decode(decoder: Callable[[bytes], T], body: bytes) -> T:

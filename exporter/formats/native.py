@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from exporter.event import Cleaner, Domain, Event
-from exporter.formats.format import Parsed, RefusedError, Rejected, Sender, decode
+from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.telemetry import Rejection
 
 
@@ -19,10 +19,11 @@ class _Envelope(msgspec.Struct, gc=False):
     events: list[msgspec.Raw]
 
 
-class Native:
+class Native(Format):
     """Reads ``/v1/events``."""
 
     batch = True
+    paths = ("/v1/events",)
 
     def __init__(self, domains: Sequence[Domain], cleaner: Cleaner) -> None:
         self._cleaner = cleaner

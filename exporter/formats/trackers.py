@@ -10,6 +10,7 @@ import msgspec
 
 from exporter.event import Beacon, Cleaner, Domain, Event, Received, Unfit
 from exporter.formats.format import (
+    Format,
     Parsed,
     RefusedError,
     Rejected,
@@ -25,10 +26,8 @@ class _Reader(NamedTuple):
     decode: Callable[[bytes], Any]
 
 
-class Trackers:
+class Trackers(Format):
     """Reads every beacon that a domain declares, found by path and kind."""
-
-    batch = False
 
     def __init__(self, domains: Sequence[Domain], cleaner: Cleaner) -> None:
         self._cleaner = cleaner
@@ -37,22 +36,26 @@ class Trackers:
             for domain in domains
             for beacon in domain.beacons
         }
-        self.paths = tuple({path: None for path, _ in self._readers})
+        self._paths = tuple({path: None for path, _ in self._readers})
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Those of all beacons."""
+        return self._paths
 
     def parse(self, body: bytes, sender: Sender) -> Parsed:
         """The events of one body; the fingerprint of its bytes makes a repetition recognisable."""
-        reader = self._readers.get((sender.path, sender.kind)) or self._readers.get(
-            (sender.path, None)
-        )
+        kind = sender.query.get("type")
+        reader = self._readers.get((sender.path, kind)) or self._readers.get((sender.path, None))
         if reader is None:
             raise RefusedError(Rejection.UNKNOWN_TYPE)
         read = decode(reader.decode, body)
         client = self._cleaner.client(sender.user_agent, sender.country)
         beacon_id = blake2b(body, digest_size=16)
-        if sender.kind:
+        if kind:
             # Two kinds may have the same bytes, and are two beacons all the same.
-            beacon_id.update(b"\0" + sender.kind.encode(errors="replace"))
-        received = Received(beacon_id.hexdigest(), sender.kind, client, sender.user_agent)
+            beacon_id.update(b"\0" + kind.encode(errors="replace"))
+        received = Received(beacon_id.hexdigest(), kind, client, sender.user_agent)
         events: list[Event] = []
         rejected: list[Rejected] = []
         for found in reader.beacon.translate(read, received, self._cleaner):

@@ -77,7 +77,8 @@ def entries(posts: Iterable[Post], at: float = 1.8e9, apart: float = 1e-6) -> li
     readers = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)))
     found = []
     for post in posts:
-        sender = Sender(post.path, post.user_agent, None, post.kind, 500)
+        query = {"type": post.kind} if post.kind else {}
+        sender = Sender(post.path, post.user_agent, most_events=500, query=query)
         parsed = readers[post.path].parse(post.body, sender)
         assert not parsed.rejected, post
         at += apart
