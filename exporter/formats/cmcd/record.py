@@ -21,18 +21,19 @@ class Mode(StrEnum):
 
 
 EVENTS: Final = frozenset(
-    "abs abe ae as b bc c ce e h m pc pe pr ps rr sk t um".split(),
+    ("abs", "abe", "ae", "as", "b", "bc", "c", "ce", "e", "h", "m", "pc", "pe", "pr", "ps", "rr")
+    + ("sk", "t", "um")
 )
 """What ``e`` may be."""
-STATES: Final = frozenset("s p k r a w e f q d".split())
+STATES: Final = frozenset(("s", "p", "k", "r", "a", "w", "e", "f", "q", "d"))
 """What ``sta`` may be: starting, playing, seeking, rebuffering, paused, waiting, ended, fatal,
 quit, preloading.
 """
-OBJECT_TYPES: Final = frozenset("m a v av i c tt k o".split())
+OBJECT_TYPES: Final = frozenset(("m", "a", "v", "av", "i", "c", "tt", "k", "o"))
 """What ``ot`` may be, and the type of a number in a list."""
-STREAMING_FORMATS: Final = frozenset("d h e s o".split())
+STREAMING_FORMATS: Final = frozenset(("d", "h", "e", "s", "o"))
 """What ``sf`` may be: DASH, HLS, HESP, Smooth Streaming, other."""
-STREAM_TYPES: Final = frozenset("v l ll".split())
+STREAM_TYPES: Final = frozenset(("v", "l", "ll"))
 """What ``st`` may be: video on demand, live, low latency."""
 
 
