@@ -21,19 +21,38 @@ class Mode(StrEnum):
 
 
 EVENTS: Final = frozenset(
-    ("abs", "abe", "ae", "as", "b", "bc", "c", "ce", "e", "h", "m", "pc", "pe", "pr", "ps", "rr")
-    + ("sk", "t", "um")
+    {
+        "abs",
+        "abe",
+        "ae",
+        "as",
+        "b",
+        "bc",
+        "c",
+        "ce",
+        "e",
+        "h",
+        "m",
+        "pc",
+        "pe",
+        "pr",
+        "ps",
+        "rr",
+        "sk",
+        "t",
+        "um",
+    }
 )
 """What ``e`` may be."""
-STATES: Final = frozenset(("s", "p", "k", "r", "a", "w", "e", "f", "q", "d"))
+STATES: Final = frozenset({"s", "p", "k", "r", "a", "w", "e", "f", "q", "d"})
 """What ``sta`` may be: starting, playing, seeking, rebuffering, paused, waiting, ended, fatal,
 quit, preloading.
 """
-OBJECT_TYPES: Final = frozenset(("m", "a", "v", "av", "i", "c", "tt", "k", "o"))
+OBJECT_TYPES: Final = frozenset({"m", "a", "v", "av", "i", "c", "tt", "k", "o"})
 """What ``ot`` may be, and the type of a number in a list."""
-STREAMING_FORMATS: Final = frozenset(("d", "h", "e", "s", "o"))
+STREAMING_FORMATS: Final = frozenset({"d", "h", "e", "s", "o"})
 """What ``sf`` may be: DASH, HLS, HESP, Smooth Streaming, other."""
-STREAM_TYPES: Final = frozenset(("v", "l", "ll"))
+STREAM_TYPES: Final = frozenset({"v", "l", "ll"})
 """What ``st`` may be: video on demand, live, low latency."""
 
 
