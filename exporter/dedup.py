@@ -58,10 +58,6 @@ class Dedup:
         self._fresh.setdefault(self.generation, []).append(seen)
         return True
 
-    def knows(self, seen: bytes) -> bool:
-        """Whether it was seen, without counting this as seeing it."""
-        return seen in self._young[seen[0]] or seen in self._old[seen[0]]
-
     def __len__(self) -> int:
         return sum(map(len, self._young)) + sum(map(len, self._old))
 

@@ -71,7 +71,7 @@ class Engine:
         self._state = state
         self._line = line
         self._state_thread = ThreadPoolExecutor(1, thread_name_prefix="state")
-        self._waiting: deque[tuple[float, asyncio.Future[None] | None]] = deque()
+        self._waiting: deque[tuple[float, asyncio.Future[int] | None]] = deque()
         self._turned_away = _TurnedAway()
         self._unsaved: tuple[Snapshot, Sequence[tuple[Point, int]]] | None = None
         self._saved = 0
@@ -110,8 +110,8 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self.journal.start(self._committed)
 
-    def write(self, events: tuple[Event, ...]) -> asyncio.Future[None]:
-        """Done when the events are on disk and counted; NotWrittenError if that cannot be."""
+    def write(self, events: tuple[Event, ...]) -> asyncio.Future[int]:
+        """When they are on disk and counted, how many were repeats; or NotWrittenError."""
         future = self._loop.create_future()
         self._append(events, future)
         return future
@@ -157,7 +157,7 @@ class Engine:
             )
         return free
 
-    def _append(self, events: tuple[Event, ...], future: asyncio.Future[None] | None) -> None:
+    def _append(self, events: tuple[Event, ...], future: asyncio.Future[int] | None) -> None:
         now = self.clock.now()
         self._waiting.append((now, future))
         self.journal.append(self._turned_away.entry(now, events))
@@ -176,12 +176,11 @@ class Engine:
             log.warning("the journal writes again")
         process.count(telemetry.APPENDED_BYTES, (), float(commit.size))
         futures = [self._waiting.popleft()[1] for _ in commit.entries]
-        for entry in commit.entries:
-            self._apply(entry)
+        repeats = [self._apply(entry) for entry in commit.entries]
         self.applied = commit.first + len(commit.entries) - 1
-        for future in futures:
+        for future, found in zip(futures, repeats, strict=True):
             if future is not None and not future.done():
-                future.set_result(None)
+                future.set_result(found)
 
     def _on_failure(self, commit: Commit) -> None:
         self.process.count(telemetry.APPEND_ERRORS, ())
@@ -195,14 +194,15 @@ class Engine:
             if future is not None and not future.done():
                 future.set_exception(NotWrittenError(str(commit.error)))
 
-    def _apply(self, entry: Entry) -> None:
+    def _apply(self, entry: Entry) -> int:
         try:
-            self.pipeline.apply(entry)
+            return self.pipeline.apply(entry)
         except Exception:
             # One entry that the code cannot digest must not stop the counting of all others,
             # now or at every start; what it is stays in the journal's log line and the counter.
             log.exception("an entry of the journal could not be counted")
             self.process.count(telemetry.APPLY_ERRORS, ())
+            return 0
 
     async def checkpoint(self) -> None:
         """Save what changed since the last checkpoint; what fails is tried again as it is."""

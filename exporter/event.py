@@ -220,6 +220,8 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     stamp: int | None = None
     open_fields: bool = False
     """Whether clients choose the names of its fields, so that their number must be bounded."""
+    open_tags: bool = False
+    """Whether clients choose values of its tags, so that their number must be bounded."""
 
 
 class State(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):

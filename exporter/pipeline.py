@@ -57,26 +57,29 @@ class Pipeline:
             for labels in store.cells(telemetry.ACCEPTED)
         }
 
-    def apply(self, entry: Entry) -> None:
-        """Count one entry of the journal; entries must come in the journal's order."""
+    def apply(self, entry: Entry) -> int:
+        """Count one entry of the journal, in the journal's order; how many events were repeats."""
         self.now = max(self.now, entry.at)
         self.dedup.turn(self.now)
         if self.sessions.next_due <= self.now:
             for conclusion in self.sessions.silent(self.now, self._stamp):
                 self._follow(*conclusion)
+        repeats = 0
         for event in entry.events:
-            self._event(event)
+            repeats += self._repeats(event)
         if entry.refusals or entry.limited or entry.refused:
             self._turned_away(entry)
+        return repeats
 
-    def _event(self, event: Event) -> None:
+    def _repeats(self, event: Event) -> bool:
         kind = event_type(event)
         self._received[0] += 1.0
         if event.id is not None and not self.dedup.first(fingerprint(kind, event.id)):
             self._duplicate[0] += 1.0
-            return
+            return True
         self._accepted[kind][0] += 1.0
         self._follow(event, event.trial if event.experiment else None)
+        return False
 
     def _follow(self, event: Event, trial: str | None) -> None:
         """What an event means, and what follows from it: a conclusion is an event like another."""
@@ -89,7 +92,9 @@ class Pipeline:
         fresh = filter(self._fresh, observations) if event.facts else observations
         self.store.add(fresh, self.now)
         for each in event.points():
-            point = self._bounded(each if trial is None else self._tried(each, trial))
+            point = each if trial is None else self._tried(each, trial)
+            if point.open_tags or point.open_fields:
+                point = self._bounded(point)
             self.points.append((point, self._stamp() if point.stamp is None else point.stamp))
 
     def _tried(self, point: Point, trial: str) -> Point:
@@ -102,7 +107,7 @@ class Pipeline:
 
     def _bounded(self, point: Point) -> Point:
         """The point without values that would make one more series too many."""
-        if any(name in _OPEN for name, _ in point.tags):
+        if point.open_tags:
             tags = tuple((name, self._admitted(name, value)) for name, value in point.tags)
             point = msgspec.structs.replace(point, tags=tags)
         if point.open_fields:

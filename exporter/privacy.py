@@ -116,14 +116,9 @@ class Privacy:
 
     def client(self, user_agent: str | None, country: str | None = None) -> Client:
         """The classes of a user agent and of an ISO 3166-1 country code."""
-        device, browser, system = (
-            _classify(user_agent[:LONGEST_USER_AGENT]) if user_agent else _NOBODY
-        )
-        code = country.upper() if country else UNKNOWN_COUNTRY
-        region = _REGION_OF.get(code)
-        if region is None:
-            return Client(device, browser, system)
-        return Client(device, browser, system, region, code)
+        if user_agent is not None and len(user_agent) > LONGEST_USER_AGENT:
+            user_agent = user_agent[:LONGEST_USER_AGENT]
+        return _client(user_agent, country if country and len(country) == 2 else None)
 
     def route(self, path: str) -> Route:
         """The template that matches; one that is given as such is found too."""
@@ -164,6 +159,17 @@ def _pattern(route: str) -> str:
 
 
 _NOBODY: Final = (Device.OTHER, Browser.OTHER, System.OTHER)
+
+
+@lru_cache(REMEMBERED)
+def _client(user_agent: str | None, country: str | None) -> Client:
+    """One object for all who are told apart by nothing."""
+    device, browser, system = _classify(user_agent) if user_agent else _NOBODY
+    code = country.upper() if country else UNKNOWN_COUNTRY
+    region = _REGION_OF.get(code)
+    if region is None:
+        return Client(device, browser, system)
+    return Client(device, browser, system, region, code)
 
 
 @lru_cache(REMEMBERED)

@@ -24,9 +24,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from exporter import telemetry
 from exporter.addresses import Addresses
 from exporter.answers import Prepared, answer, encoded, nothing, problem
-from exporter.dedup import fingerprint
 from exporter.engine import Engine, NotWrittenError
-from exporter.event import Event, event_type
 from exporter.formats.format import Format, Parsed, RefusedError, Sender
 from exporter.limits import Buckets
 from exporter.privacy import scrub
@@ -175,10 +173,9 @@ class Receiver:
             parsed = form.parse(body, self._sender(place, request))
         except RefusedError as refusal:
             raise RefusedError(refusal.reason, body) from refusal
-        duplicate = self._known(parsed.events)
-        engine.turn_away([self._refusal(r.reason, place.path, r.body) for r in parsed.rejected])
-        if parsed.events:
-            await engine.write(parsed.events)
+        if parsed.rejected:
+            engine.turn_away([self._refusal(r.reason, place.path, r.body) for r in parsed.rejected])
+        duplicate = await engine.write(parsed.events) if parsed.events else 0
         return self._accepted(form, parsed, duplicate, request)
 
     def _refusal(self, reason: Rejection, path: str, body: bytes) -> Refusal:
@@ -271,14 +268,6 @@ class Receiver:
         if body["success"]:
             return answer(body, HTTPStatus.ACCEPTED)
         return answer({**body, "error": rejected[0].reason}, HTTPStatus.BAD_REQUEST)
-
-    def _known(self, events: tuple[Event, ...]) -> int:
-        """How many of the events repeat what was counted; the pipeline decides when it counts."""
-        knows = self._engine.pipeline.dedup.knows
-        marks = [fingerprint(event_type(e), e.id) for e in events if e.id is not None]
-        if len(marks) <= 1:
-            return sum(map(knows, marks))
-        return len(marks) - sum(not knows(mark) for mark in set(marks))
 
     def _allow_origin(self, request: web.BaseRequest, headers: CIMultiDict[str]) -> None:
         """Echo an allowed origin: beacons come with credentials, which forbids the wildcard."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from prometheus_client.samples import Sample
 
+from exporter import telemetry
 from exporter.catalogue import Catalogue
 from exporter.dedup import Dedup
 from exporter.event import Event, Patience, Point
@@ -19,6 +20,7 @@ from exporter.sessions import Sessions
 from exporter.sinks.prometheus import Exposition
 from exporter.store import Store
 
+OPEN = frozenset(telemetry.OpenTag)
 START = 1_700_000_000.0
 CATALOGUE = Catalogue(DOMAINS)
 CLEANER = Privacy(CATALOGUE.lists, bytes(32))
@@ -80,7 +82,9 @@ class Piped:
     def apply(self, entry: Entry) -> None:
         self.pipeline.apply(entry)
         while self.pipeline.points:
-            self.points.append(self.pipeline.points.popleft())
+            point, stamp = self.pipeline.points.popleft()
+            assert point.open_tags == any(name in OPEN for name, _ in point.tags), point
+            self.points.append((point, stamp))
 
     def take(self, events: tuple[Event, ...]) -> None:
         """What a server told, now."""

@@ -26,7 +26,7 @@ class Shown(Event, frozen=True, kw_only=True, gc=False, tag="test.shown"):
 
     def points(self) -> Iterable[Point]:
         """At once."""
-        return (Point("shown", (("video", self.picture),), (("n", 1.0),)),)
+        return (Point("shown", (("video", self.picture),), (("n", 1.0),), open_tags=True),)
 
 
 class Looked(Event, frozen=True, kw_only=True, gc=False, tag="test.looked"):
@@ -51,7 +51,9 @@ class Totalled(Event, frozen=True, kw_only=True, gc=False, tag="test.totalled"):
 
     def points(self) -> Iterable[Point]:
         """The total."""
-        return (Point("looks", (("video", self.picture),), (("n", float(self.looks)),)),)
+        return (
+            Point("looks", (("video", self.picture),), (("n", float(self.looks)),), open_tags=True),
+        )
 
 
 class Tally(State, gc=False, kw_only=True, omit_defaults=True):

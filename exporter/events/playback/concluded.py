@@ -191,7 +191,7 @@ class Ended(OfVideo, frozen=True, kw_only=True, gc=False, tag="playback.ended"):
 
     def points(self) -> list[Point]:
         """The play's one point."""
-        return [Point("play", self.about.tags, self.fields, self.about.stamp)]
+        return [Point("play", self.about.tags, self.fields, self.about.stamp, open_tags=True)]
 
 
 class Amended(Conclusion, frozen=True, kw_only=True, gc=False, tag="playback.amended"):
@@ -202,4 +202,4 @@ class Amended(Conclusion, frozen=True, kw_only=True, gc=False, tag="playback.ame
 
     def points(self) -> list[Point]:
         """The play's one point, again."""
-        return [Point("play", self.about.tags, self.fields, self.about.stamp)]
+        return [Point("play", self.about.tags, self.fields, self.about.stamp, open_tags=True)]

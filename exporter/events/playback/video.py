@@ -110,7 +110,7 @@ class VideoConclusion(Conclusion, frozen=True, kw_only=True, gc=False):
         """A point that replaces the one that was sent before for the same period."""
         tags = (("preview", self.preview), ("video", self.video))
         stamp = self.begun * NANOSECONDS + crc32(self.video.encode()) % APART
-        return Point(measurement, tags, fields, stamp)
+        return Point(measurement, tags, fields, stamp, open_tags=True)
 
 
 class MinuteTotalled(

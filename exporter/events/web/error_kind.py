@@ -65,7 +65,7 @@ class ErrorsGathered(Conclusion, frozen=True, kw_only=True, gc=False, tag="web.e
             ("sample", self.sample),
             ("error_fingerprint", self.fingerprint),
         )
-        return [Point("web_error", tags, fields)]
+        return [Point("web_error", tags, fields, open_tags=True)]
 
 
 class Pending(msgspec.Struct, array_like=True, gc=False):
