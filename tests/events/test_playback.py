@@ -89,7 +89,7 @@ def test_every_way_to_end_and_every_kind_of_player_is_in_the_table() -> None:
 
     assert said["outcome"] == set(Outcome)
     assert said["preview"] == set(Preview)
-    assert said["player"] == {"hls.js", "dash.js", "shaka", "native", "other"}
+    assert said["player"] == {"hls.js", "dash.js", "shaka", "pillarbox", "native", "other"}
 
 
 def test_the_domain_keeps_its_share_of_the_series() -> None:

@@ -4,20 +4,21 @@
 it · ``learning`` what each of them means · ``lifecycle`` how a play ends · ``state`` what is
 remembered until then · ``timeline`` its states and the time in each · ``path`` the parts that it
 has shown · ``order`` the beacons that are missing · ``totals`` the numbers that grow ·
-``concluded`` what follows from it · ``video`` the totals of one video · ``classes`` the closed
-sets · ``metrics`` the numbers that come out.
+``concluded`` what follows from it · ``video`` the totals of one video · ``tally`` what is counted
+of plays that nobody names · ``classes`` the closed sets · ``metrics`` the numbers that come out.
 """
 
 from exporter.event import Domain
 from exporter.events.playback import concluded, metrics, video
 from exporter.events.playback.lifecycle import PlayLifecycle
+from exporter.events.playback.tally import Tallied
 from exporter.events.playback.trackers import BEACONS
 from exporter.events.playback.video import VideoLifecycle
 from exporter.metric import declared
 
 DOMAIN = Domain(
     name="playback",
-    events=PlayLifecycle.about,
+    events=(*PlayLifecycle.about, Tallied),
     reports=(),
     conclusions=(
         concluded.Began,

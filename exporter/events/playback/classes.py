@@ -31,6 +31,7 @@ class Player(Known):
     HLS_JS = "hls.js"
     DASH_JS = "dash.js"
     SHAKA = "shaka"
+    PILLARBOX = "pillarbox"
     NATIVE = "native"
     OTHER = "other"
 
@@ -80,6 +81,22 @@ _BY_TEXT = tuple(
         (ErrorType.MEDIA, r"decod|media|buffer|append|demux|\bvideo|\baudio|frag ?pars"),
     )
 )
+
+
+class Incident(Closed):
+    """What happened in a play that nobody names."""
+
+    ERROR = "error"
+    STALL = "stall"
+    QUALITY_CHANGE = "quality_change"
+
+
+class Transport(Closed):
+    """How media came, or was passed on to others who watch the same."""
+
+    HTTP = "http"
+    P2P = "p2p"
+    P2P_SENT = "p2p_sent"
 
 
 class Completed(Closed):

@@ -34,6 +34,7 @@ def learn(facts: Facts, event: told.Told, now: float) -> Concluded:
                 facts.sequence = sequence(event.sequence)
             elif not facts.sequence.saw(event.sequence):
                 clamp(facts, "sequence", concluded)
+    facts.wanted = facts.wanted or _wants(event)
     instant = Instant(now, event.at)
     means = _MEANS[type(event)](facts, event, instant, concluded)
     if means is not None and facts.about is None and event.format is not BeaconFormat.TRACKER:
@@ -42,6 +43,18 @@ def learn(facts: Facts, event: told.Told, now: float) -> Concluded:
         number = -1 if event.sequence is None else event.sequence
         facts.timeline.saw(Sign(means[0], number, instant, means[1]))
     return concluded
+
+
+_UNDECIDED: Final = frozenset(
+    {told.Prepared, told.RenditionChanged, told.Paused, told.Seeked, told.Buffered, told.Left}
+)
+"""What may happen to a play that was prepared, and that nobody ever wants to begin."""
+
+
+def _wants(event: told.Told) -> bool:
+    if isinstance(event, told.Failed):
+        return event.fatal
+    return type(event) not in _UNDECIDED
 
 
 def _learn_client(facts: Facts, event: told.Told) -> None:
@@ -79,6 +92,7 @@ def _shared(name: str) -> str:
 _LIMITED: Final = (
     *("duration", "sequence", "startup", "stall", "bitrate", "position", "clock"),
     *Totals._fields,
+    *("loading", "played"),
 )
 """What can be absurd, each counted once for each play: a repetition is no other absurdity."""
 
@@ -119,6 +133,19 @@ def view(facts: Facts, preview: bool, concluded: Concluded) -> None:
         concluded.append(Viewed(video=facts.video, preview=Preview.of(preview)))
 
 
+def _prepare(facts: Facts, event: told.Prepared, instant: Instant, concluded: Concluded) -> Means:
+    facts.prepared = True
+    facts.viewer = facts.viewer or event.viewer
+    said = _limited(facts, "loading", event.loading_seconds, LONGEST, concluded)
+    if said is not None:
+        facts.said_loading = min(said, said if facts.said_loading is None else facts.said_loading)
+    if event.ready:
+        facts.ready = earlier(facts.ready, instant)
+    elif event.ready is not None:
+        facts.loading = earlier(facts.loading, instant)
+    return None
+
+
 def _start(facts: Facts, event: told.Started, instant: Instant, concluded: Concluded) -> Means:
     said = _limited(facts, "startup", event.startup_seconds, LONGEST, concluded)
     if said is not None:
@@ -131,6 +158,10 @@ def _move(facts: Facts, event: told.Told, instant: Instant, concluded: Concluded
     facts.started = True
     facts.first_frame = earlier(facts.first_frame, instant)
     return Change.PLAYING, 0.0
+
+
+def _buffer(facts: Facts, event: told.Buffered, instant: Instant, concluded: Concluded) -> Means:
+    return Change.BUFFERED, 0.0
 
 
 def _stall(facts: Facts, event: told.Stalled, instant: Instant, concluded: Concluded) -> Means:
@@ -201,8 +232,11 @@ def _progress(
             facts.path = facts.path or Path()
             watched = clock if usable[0] < 0 else usable[0]
             facts.path.saw(watched, position, event.speed, instant.server)
-    moved = usable[0] > 0 or bool(position)
+    played = _limited(facts, "played", event.played_seconds, LONGEST, concluded)
+    moved = usable[0] > 0 or bool(position) or bool(played)
     facts.started = facts.started or moved
+    if played is not None:
+        return Change.ALIVE, played
     return (Change.MOVED if moved else Change.ALIVE), 0.0
 
 
@@ -210,29 +244,38 @@ def _finish(facts: Facts, event: told.Finished, instant: Instant, concluded: Con
     _progress(facts, event, instant, concluded)
     facts.started = True
     _end(facts, Outcome.FINISHED)
-    return Change.OVER, 0.0
+    return Change.OVER, _usable(event.played_seconds)
 
 
 def _leave(facts: Facts, event: told.Left, instant: Instant, concluded: Concluded) -> Means:
     _progress(facts, event, instant, concluded)
     facts.left = earlier(facts.left, instant)
     _end(facts, Outcome.LEFT)
-    return Change.OVER, 0.0
+    return Change.OVER, _usable(event.played_seconds)
+
+
+def _usable(seconds: float | None) -> float:
+    return seconds if seconds is not None and 0.0 <= seconds <= LONGEST else 0.0
 
 
 _KINDS: Final = tuple(ErrorType)
 
 
 def _fail(facts: Facts, event: told.Failed, instant: Instant, concluded: Concluded) -> Means:
-    error_type = event.error_type or ErrorType.OTHER
-    bit = 1 << _KINDS.index(error_type)
-    if not facts.errors & bit:
-        facts.errors |= bit
-        concluded.append(ErrorMet(error_type=error_type))
+    if event.error_type is not None:
+        meet(facts, event.error_type, concluded)
     if not event.fatal:
         return Change.ALIVE, 0.0
     _end(facts, Outcome.FAILED)
     return Change.OVER, 0.0
+
+
+def meet(facts: Facts, error_type: ErrorType, concluded: Concluded) -> None:
+    """A play met an error; of each kind the first one counts."""
+    bit = 1 << _KINDS.index(error_type)
+    if not facts.errors & bit:
+        facts.errors |= bit
+        concluded.append(ErrorMet(error_type=error_type))
 
 
 _OUTCOMES: Final = (Outcome.LEFT, Outcome.FAILED, Outcome.FINISHED)
@@ -247,8 +290,10 @@ def _end(facts: Facts, outcome: Outcome) -> None:
 
 _MEANS: Final[dict[type[told.Told], Callable[[Facts, Any, Instant, Concluded], Means]]] = {
     told.Requested: _request,
+    told.Prepared: _prepare,
     told.Started: _start,
     told.Resumed: _move,
+    told.Buffered: _buffer,
     told.Stalled: _stall,
     told.Paused: _pause,
     told.Seeked: _seek,

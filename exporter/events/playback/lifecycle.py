@@ -14,7 +14,7 @@ from typing import Final
 
 from exporter.event import Event, Moment, Step
 from exporter.events.playback import told
-from exporter.events.playback.classes import Completion, Outcome, Preview
+from exporter.events.playback.classes import Completion, ErrorType, Outcome, Preview
 from exporter.events.playback.concluded import (
     Advanced,
     Amended,
@@ -26,7 +26,7 @@ from exporter.events.playback.concluded import (
     StallTimed,
     StartupTimed,
 )
-from exporter.events.playback.learning import ABOUT, clamp, learn, view
+from exporter.events.playback.learning import ABOUT, clamp, learn, meet, view
 from exporter.events.playback.state import Facts, Phase, Play
 from exporter.events.playback.totals import Kind
 from exporter.instant import Instant, between
@@ -67,11 +67,11 @@ class PlayLifecycle:
         concluded = learn(facts, event, now)
         if state.phase is Phase.OVER:
             return Step(state, (*concluded, *_late(facts)))
-        if isinstance(event, told.Requested):
+        requested = isinstance(event, told.Requested)
+        if requested or state.phase is Phase.OPEN:
             concluded += _introduce(facts)
-        else:
-            # A request that comes again says nothing of how long somebody waited.
-            facts.last = now
+        # A request that comes again says nothing of how long somebody waited.
+        facts.last = facts.last if requested else now
         concluded += _settle(facts, now - patience.settle)
         concluded += _advance(facts)
         if state.phase is Phase.SETTLING:
@@ -99,13 +99,20 @@ class PlayLifecycle:
             else:
                 state.phase, state.due = Phase.OPEN, facts.last + patience.silence
             return Step(state, tuple(concluded))
+        if not _is_attempt(facts):
+            return Step(None)
         state.phase = Phase.OVER
         state.due = now + min(patience.remember, DETAILED)
         return Step(state, tuple(_end(facts, moment)))
 
 
+def _is_attempt(facts: Facts) -> bool:
+    """Whether somebody wanted it to begin, as opposed to a player that was only prepared."""
+    return facts.wanted or facts.started or not facts.prepared
+
+
 def _introduce(facts: Facts) -> Iterator[Event]:
-    if not facts.introduced:
+    if not facts.introduced and _is_attempt(facts):
         facts.introduced = True
         yield Began(player=facts.player)
 
@@ -115,6 +122,7 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
     if facts.path is not None:
         facts.path.settle(until)
     if facts.timeline is not None:
+        facts.timeline.preloaded = facts.prepared and facts.requested is None
         for seconds in facts.timeline.settle(until):
             yield StallTimed(seconds=seconds)
         if facts.timeline.absurd:
@@ -122,6 +130,8 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
     first_frame = facts.first_frame
     if first_frame is not None and first_frame.server <= until and facts.introduced:
         yield from _time_startup(facts)
+    if facts.ready is not None and facts.ready.server <= until and facts.introduced:
+        yield from _time_loading(facts)
 
 
 def _time_startup(facts: Facts) -> Iterator[Event]:
@@ -136,6 +146,20 @@ def _time_startup(facts: Facts) -> Iterator[Event]:
     if absurd or not by_clock:
         # What came in one body took no time to arrive, which says nothing.
         seconds = (seconds or None) if facts.said_startup is None else facts.said_startup
+    if seconds is not None:
+        facts.startup_counted, facts.startup = True, seconds
+        yield StartupTimed(kind=_kind(facts), seconds=seconds)
+
+
+def _time_loading(facts: Facts) -> Iterator[Event]:
+    """Of a player that was prepared, and then began: how long it took until it could."""
+    if facts.startup_counted or facts.requested is not None or not facts.started:
+        return
+    seconds = facts.said_loading
+    if seconds is None:
+        seconds, absurd = between(facts.loading, facts.ready)
+        if absurd:
+            yield from _clock_was_absurd(facts)
     if seconds is not None:
         facts.startup_counted, facts.startup = True, seconds
         yield StartupTimed(kind=_kind(facts), seconds=seconds)
@@ -190,9 +214,11 @@ def _end(facts: Facts, moment: Moment) -> Iterator[Event]:
     yield from _settle(facts, moment.now)
     yield from _time_startup(facts)
     yield from _advance(facts)
-    viewed: list[Event] = []
-    view(facts, False, viewed)
-    yield from viewed
+    found: list[Event] = []
+    view(facts, False, found)
+    if facts.outcome is Outcome.FAILED and not facts.errors:
+        meet(facts, ErrorType.OTHER, found)
+    yield from found
     duration = facts.duration
     if facts.outcome is Outcome.FINISHED and facts.furthest is None:
         # Who has come to the end of a video and does not say where that is was there.

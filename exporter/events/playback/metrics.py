@@ -13,9 +13,11 @@ from exporter.events.playback.classes import (
     BeaconFormat,
     Completed,
     ErrorType,
+    Incident,
     Outcome,
     Player,
     Preview,
+    Transport,
 )
 from exporter.metric import Cdn, Counter, Histogram, Unlabelled
 
@@ -63,6 +65,14 @@ class OfType(NamedTuple):
 
 class OfFormat(NamedTuple):
     format: BeaconFormat
+
+
+class ByIncident(NamedTuple):
+    incident: Incident
+
+
+class ByTransport(NamedTuple):
+    transport: Transport
 
 
 ATTEMPTS = Counter(
@@ -178,6 +188,16 @@ BEACONS_MISSING = Counter(
     "video_playback_beacons_missing_total",
     "Those of video_playback_beacons_expected_total that never came.",
     OfFormat,
+)
+TALLIED_INCIDENTS = Counter(
+    "video_playback_tallied_incidents_total",
+    "What happened in plays that nobody names (PeerTube); in no other family.",
+    ByIncident,
+)
+TALLIED_BYTES = Counter(
+    "video_playback_tallied_bytes_total",
+    "Bytes of media in plays that nobody names (PeerTube): from servers, from peers, and to peers.",
+    ByTransport,
 )
 CLAMPED = Counter(
     "video_playback_clamped_total",

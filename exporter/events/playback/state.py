@@ -42,6 +42,10 @@ class Facts(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     player: Player = Player.OTHER
     cdn: str = "other"
     format: BeaconFormat = BeaconFormat.OTHER
+    prepared: bool = False
+    """Whether it was prepared, which alone is no attempt."""
+    wanted: bool = False
+    """Whether anything shows that somebody wanted it to begin."""
     introduced: bool = False
     """Whether the attempt is counted; from then on it has its player."""
     started: bool = False
@@ -50,6 +54,9 @@ class Facts(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     requested: Instant | None = None
     first_frame: Instant | None = None
     said_startup: float | None = None
+    loading: Instant | None = None
+    ready: Instant | None = None
+    said_loading: float | None = None
     startup: float | None = None
     left: Instant | None = None
     outcome: Outcome | None = None

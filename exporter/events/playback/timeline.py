@@ -47,10 +47,14 @@ class Change(IntEnum):
     PLAYING = 7
     PAUSED = 8
     OVER = 9
+    BUFFERED = 10
 
 
 class Sign(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One sign of a play; ``sequence`` is -1 where unsaid, ``value`` seconds or bits per second."""
+    """One sign of a play; ``sequence`` is -1 where unsaid.
+
+    ``value`` is seconds, or bits per second; of ALIVE and OVER the seconds played so far.
+    """
 
     change: Change
     sequence: int
@@ -90,6 +94,11 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
     pauses: float = 0.0
     seeks: float = 0.0
     quality_changes: float = 0.0
+    preloaded: bool = False
+    """Whether nobody need have waited for the first frame."""
+    played: float = 0.0
+    """The seconds played so far that the player said last."""
+    played_until: Instant | None = None
     absurd: bool = False
     """Whether a clock was absurd and was not used."""
 
@@ -138,7 +147,25 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
             self.absurd = self.absurd or absurd
             self._spend(seconds or 0.0)
         self.last = sign
+        if sign.value and sign.change in {Change.ALIVE, Change.OVER}:
+            self._play(sign)
         return self._change(sign)
+
+    def _play(self, sign: Sign) -> None:
+        """Who counts seconds played tells no states, and may have begun to count again."""
+        if self.mode is not Mode.STARTING:
+            return
+        gained = sign.value - self.played
+        if gained < 0:
+            # It has played when it was last seen and plays again, and does not say how long.
+            elapsed, absurd = between(self.played_until, sign.instant)
+            self.absurd = self.absurd or absurd
+            gained = max(sign.value, elapsed or 0.0)
+        self.watched += gained
+        if self.bitrate is not None:
+            self.media += gained
+            self.bits += gained * self.bitrate
+        self.played, self.played_until = sign.value, sign.instant
 
     def _spend(self, seconds: float) -> None:
         mode = self.mode
@@ -159,7 +186,9 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
         """Go over into the mode that a sign means; the stall that ended with it, if one did."""
         change, mode = sign.change, self.mode
         moving = mode in {Mode.PLAYING, Mode.STALLED, Mode.SEEKING}
-        if change is Change.PLAYING or (change is Change.MOVED and mode is Mode.STARTING):
+        begins = change is Change.MOVED and mode is Mode.STARTING
+        goes_on = change is Change.BUFFERED and mode in {Mode.STALLED, Mode.SEEKING}
+        if change is Change.PLAYING or begins or goes_on:
             return self._enter(Mode.PLAYING)
         if change is Change.STALLED and mode is Mode.PLAYING:
             self.stalls += 1.0
@@ -184,6 +213,6 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
 
     def _enter(self, mode: Mode) -> list[float]:
         before, self.mode = self.mode, mode
-        if before is Mode.STARTING and mode is Mode.PLAYING:
+        if before is Mode.STARTING and mode is Mode.PLAYING and not self.preloaded:
             self.watched += self.startup
         return [self.stall] if before is Mode.STALLED else []

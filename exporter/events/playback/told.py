@@ -107,6 +107,27 @@ class Requested(
         return msgspec.structs.replace(self, viewer=viewer, **self._changes(cleaner))
 
 
+class Prepared(
+    Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="playback.prepared"
+):
+    """A player that may begin, whether or not anybody wants it to: no attempt by itself.
+
+    ``ready`` false: it has begun to load; true: it could begin, after ``loading_seconds`` or, if
+    those are unsaid, after the time between the two. That is its startup, if it does begin.
+    """
+
+    ready: bool | None = None
+    loading_seconds: float | None = None
+    viewer: Text | None = None
+
+    def cleaned(self, cleaner: Cleaner) -> Prepared:
+        """With a keyed hash of the viewer, if one is named."""
+        changes = self._changes(cleaner)
+        if self.viewer is not None:
+            changes["viewer"] = cleaner.person(self.viewer)
+        return msgspec.structs.replace(self, **changes)
+
+
 class Started(
     Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="playback.started"
 ):
@@ -118,6 +139,10 @@ class Started(
 
 class Resumed(Told, frozen=True, kw_only=True, gc=False, tag="playback.resumed"):
     """The picture moves again, after a stall, a pause or a seek."""
+
+
+class Buffered(Told, frozen=True, kw_only=True, gc=False, tag="playback.buffered"):
+    """A stall or a jump is over: the play goes on as it was before, moving or paused."""
 
 
 class Stalled(
@@ -150,7 +175,8 @@ class Progressed(
     """What a player has counted since its play began; ``position_seconds`` is where it is now.
 
     ``watched_seconds`` is wall clock without the pauses of the person; ``media_seconds`` and
-    ``bits`` are what was played, at whatever ``speed``.
+    ``bits`` are what was played, at whatever ``speed``. ``played_seconds`` is watched time of a
+    player that knows no stalls: it may begin to count again after one.
     """
 
     position_seconds: float | None = None
@@ -163,6 +189,7 @@ class Progressed(
     seeks: float | None = None
     quality_changes: float | None = None
     speed: float | None = None
+    played_seconds: float | None = None
 
 
 class Finished(
@@ -178,7 +205,10 @@ class Left(
 
 
 class Failed(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="playback.failed"):
-    """Something went wrong; unless it is ``fatal``, the play goes on."""
+    """Something went wrong; unless it is ``fatal``, the play goes on.
+
+    An end that names no error is one of the kind that another event named, or ``other``.
+    """
 
     error: Text = ""
     error_type: ErrorType | None = None
@@ -186,9 +216,10 @@ class Failed(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag=
 
     def cleaned(self, cleaner: Cleaner) -> Failed:
         """With a fingerprint instead of the text."""
+        unnamed = self.fatal and not self.error
         return msgspec.structs.replace(
             self,
             error=cleaner.fingerprint(self.error),
-            error_type=self.error_type or ErrorType.of(self.error),
+            error_type=self.error_type or (None if unnamed else ErrorType.of(self.error)),
             **self._changes(cleaner),
         )
