@@ -81,7 +81,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         _check_aiohttp()
         self._settings = settings
-        catalogue = Catalogue(DOMAINS, settings.labels.lists)
+        catalogue = Catalogue(DOMAINS, settings.lists)
         catalogue.check(settings.series_budget)
         directory = settings.journal.directory
         self._lock = checkpoint.lock(directory)
@@ -170,7 +170,7 @@ class Application:
         operations = await _listen(
             self._health.handle, settings.operations.host, settings.operations.port
         )
-        cleaner = Privacy(settings.labels.lists, key.load(settings.journal.directory))
+        cleaner = Privacy(settings.lists, key.load(settings.journal.directory))
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")

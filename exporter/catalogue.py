@@ -17,6 +17,7 @@ from exporter.metric import (
     Histogram,
     Level,
     Listed,
+    Measurement,
     Members,
     Page,
     Provider,
@@ -48,6 +49,7 @@ DEFAULTS: Final[Lists] = {
     Currency: ("USD", "EUR", "GBP"),
     Cache: ("cdn", "api", "session"),
     Cdn: ("akamai", "cloudflare", "cloudfront", "fastly"),
+    Measurement: ("video_startup.startup_ms",),
     Trial: (),
 }
 

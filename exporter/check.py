@@ -63,7 +63,7 @@ Finding = tuple[bool, str]
 
 
 def _catalogue(settings: Settings) -> Iterable[Finding]:
-    catalogue = Catalogue(DOMAINS, settings.labels.lists)
+    catalogue = Catalogue(DOMAINS, settings.lists)
     try:
         catalogue.check(settings.series_budget)
     except OverBudgetError as error:

@@ -82,6 +82,12 @@ class Cdn(Listed):
     __slots__ = ()
 
 
+class Measurement(Listed):
+    """What a page measures under a name of its own, as ``type.value``."""
+
+    __slots__ = ()
+
+
 class Trial(Listed):
     """An experiment and one of its variants, as ``experiment/variant``; a tag, not a label."""
 

@@ -25,7 +25,17 @@ from pydantic_settings import (
 )
 
 from exporter.catalogue import BUDGET, DEFAULTS, Lists
-from exporter.metric import Cache, Cdn, Currency, Page, Provider, Route, Service, Trial
+from exporter.metric import (
+    Cache,
+    Cdn,
+    Currency,
+    Measurement,
+    Page,
+    Provider,
+    Route,
+    Service,
+    Trial,
+)
 from exporter.pipeline import MOST_TAG_VALUES
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -229,6 +239,17 @@ class Labels(Part):
         }
 
 
+class Faro(Part):
+    """The Grafana Faro SDK in pages."""
+
+    measurements: Annotated[tuple[str, ...], Listed] = Field(
+        DEFAULTS[Measurement],
+        description="Times that pages measure, as type.value ending in _ms or _seconds, by commas.",
+    )
+
+    split = field_validator("measurements", mode="before")(_split)
+
+
 class Playback(Part):
     """What counts as what."""
 
@@ -348,6 +369,7 @@ class Settings(BaseSettings):
     sessions: Sessions = Sessions()
     dedup: Dedup = Dedup()
     labels: Labels = Labels()
+    faro: Faro = Faro()
     playback: Playback = Playback()
     generation: Generation = Generation()
     probes: Probes = Probes()
@@ -358,6 +380,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Level of the log: DEBUG, INFO, WARNING, ERROR."
     )
+
+    @property
+    def lists(self) -> Lists:
+        """Everything that a team names, by the type of the label."""
+        return {**self.labels.lists, Measurement: self.faro.measurements}
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exporter.event import Cleaner, Domain
+from exporter.formats.faro import Faro
 from exporter.formats.format import Format
 from exporter.formats.native import Native
 from exporter.formats.trackers import Trackers
+from exporter.formats.web_vitals import WebVitals
 
 
 def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
@@ -19,5 +21,7 @@ def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
     read: tuple[Format, ...] = (
         Native(domains, cleaner),
         Trackers(domains, cleaner),
+        Faro(cleaner),
+        WebVitals(cleaner),
     )
     return {path: form for form in read for path in form.paths}

@@ -97,6 +97,18 @@ class Action(Known):
     OTHER = "other"
 
 
+class LogLevel(Known):
+    """How serious a line of a page's log is, in the words of its console."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    LOG = "log"
+    WARN = "warn"
+    ERROR = "error"
+    OTHER = "other"
+
+
 class Window(Closed):
     """Over which time distinct people are counted."""
 

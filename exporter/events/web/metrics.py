@@ -10,13 +10,14 @@ from exporter.events.web.classes import (
     Bounced,
     Erred,
     ErrorType,
+    LogLevel,
     Phase,
     Rating,
     RequestResult,
     Vital,
     Window,
 )
-from exporter.metric import Counter, Histogram, Level, Page, Unlabelled
+from exporter.metric import Counter, Histogram, Level, Measurement, Page, Unlabelled
 
 LOAD_LIMITS = (0.5, 1, 2, 3, 4, 6, 10)
 
@@ -75,6 +76,14 @@ class OfAction(NamedTuple):
 
 class OverWindow(NamedTuple):
     window: Window
+
+
+class OfLevel(NamedTuple):
+    level: LogLevel
+
+
+class OfMeasurement(NamedTuple):
+    measurement: Measurement
 
 
 VITALS = Counter(
@@ -161,6 +170,11 @@ PAGE_VIEWS_BY_DEVICE = Counter(
     ViewByDeviceLabels,
 )
 ERRORS = Counter("video_web_errors_total", "Errors of pages, by kind.", OfType)
+FATAL_ERRORS = Counter(
+    "video_web_fatal_errors_total",
+    "Errors of video_web_errors_total that their page called fatal.",
+    Unlabelled,
+)
 PAGE_VIEWS_WITH_ERROR = Counter(
     "video_web_page_views_with_error_total",
     "Page views over that met an error of a kind; one with two kinds is in both.",
@@ -190,6 +204,21 @@ ENGAGEMENT = Histogram(
     (5, 10, 20),
 )
 ACTIONS = Counter("video_web_actions_total", "What people did on pages.", OfAction)
+MEASURED = Histogram(
+    "video_web_measured_seconds",
+    "What pages measure under names of their own, by those that the settings list.",
+    OfMeasurement,
+    (0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
+CUSTOM_EVENTS = Counter(
+    "video_web_custom_events_total", "Events that only their page knows the meaning of.", Unlabelled
+)
+LOGS = Counter("video_web_logs_total", "Lines that pages wrote into their logs.", OfLevel)
+SPANS_DROPPED = Counter(
+    "video_web_spans_dropped_total",
+    "Spans of traces that pages sent; nothing is made of them.",
+    Unlabelled,
+)
 ACTIVE_PEOPLE = Level(
     "video_web_active_people", "Distinct people seen in a window; within 2 %.", OverWindow
 )

@@ -38,9 +38,6 @@ REPEATED: Final = 1.0
 
 LOAD: Final = "load"
 
-MOST_SAMPLES: Final = 64
-"""Values that an anonymous page view keeps, which may be that of many people."""
-
 
 class Phase(IntEnum):
     """Where a page view is in its life."""
@@ -199,14 +196,10 @@ def _learn_error(state: PageView, error_type: ErrorType) -> bool:
 
 
 def _learn_vital(state: PageView, event: told.VitalMeasured, when: float) -> bool:
-    if event.absurd:
+    if event.absurd or event.apart:
         return False
-    # Page views that only a metric's id tells apart are in one state: each id is a value.
-    apart = state.anonymous and event.metric_id is not None
-    key = f"{event.vital.value} {event.metric_id}" if apart else event.vital.value
-    known = state.vitals.get(key)
-    if known is not None or len(state.vitals) < MOST_SAMPLES:
-        state.vitals[key] = _later(known, Sample(when, event.value, event.rated))
+    known = state.vitals.get(event.vital.value)
+    state.vitals[event.vital.value] = _later(known, Sample(when, event.value, event.rated))
     return event.vital.value not in state.counted
 
 
@@ -227,9 +220,9 @@ def _end(state: PageView, moment: Moment) -> Iterator[Event]:
         about = ViewSegments(state.client, state.network, state.page, erred, moment.stamp)
         late = False
     measured = tuple(
-        Measured(Vital(key.partition(" ")[0]), sample.value, sample.rating)
-        for key, sample in sorted(state.vitals.items(), key=_by_time)
-        if key.partition(" ")[0] not in state.counted
+        Measured(Vital(vital), sample.value, sample.rating)
+        for vital, sample in sorted(state.vitals.items(), key=_by_time)
+        if vital not in state.counted
     )
     load = state.load if LOAD not in state.counted else None
     ended = ViewEnded(

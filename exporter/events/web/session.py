@@ -41,6 +41,11 @@ Waiting = (
     | told.ErrorMet
     | told.RequestMade
     | told.ActionTaken
+    | told.SessionSeen
+    | told.LogWritten
+    | told.SpansDropped
+    | told.CustomHappened
+    | told.DurationMeasured
     | told.NothingMeasured
     | told.MetricReported
 )

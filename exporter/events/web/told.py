@@ -14,9 +14,9 @@ from exporter.event import (
     Browser,
     Cleaner,
     Client,
+    Count,
     Device,
     Event,
-    Name,
     Network,
     Point,
     Region,
@@ -28,12 +28,13 @@ from exporter.events.web.classes import (
     LIMITS,
     Action,
     ErrorType,
+    LogLevel,
     Phase,
     Rating,
     RequestResult,
     Vital,
 )
-from exporter.metric import Observation, Page
+from exporter.metric import Measurement, Observation, Page
 
 Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")]
 Identity = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -164,8 +165,8 @@ class VitalMeasured(
 ):
     """A vital of a page view so far: seconds, and a score for CLS; the last one counts.
 
-    ``metric_id`` is that of the web-vitals library. It tells page views apart that nothing else
-    tells apart: each id of a vital is one value.
+    ``metric_id`` is that of the web-vitals library. Where many people may share a page view, it
+    tells their values apart: each id of a vital is one value.
     """
 
     begins = True
@@ -180,6 +181,12 @@ class VitalMeasured(
         if self.metric_id is not None:
             changes["metric_id"] = cleaner.person(self.metric_id)
         return changes
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is a value of its own, because its page view may be that of many people."""
+        view = self.page_view_id
+        return self.metric_id is not None and view is not None and view.startswith(ANONYMOUS)
 
     @property
     def absurd(self) -> bool:
@@ -335,12 +342,16 @@ class ErrorMet(
 
     ``error_id`` makes it one error in whatever batch it comes. ``message`` becomes a fingerprint
     and a sample without what names anybody; ``stack`` and ``build_version`` are not kept.
+    Errors of one ``group`` have one fingerprint, whatever their messages; a ``fatal`` one is one
+    that its page did not survive.
     """
 
     begins = True
 
     error_type: ErrorType
     error_id: Identity | None = None
+    group: Text | None = None
+    fatal: bool = False
     message: str = ""
     stack: str = ""
     build_version: Text | None = None
@@ -374,11 +385,12 @@ class ErrorMet(
         text = text or f"{self.error_type.value} {self.status or ''}".strip()
         return changes | {
             "error_id": None,
+            "group": None,
             "message": "",
             "stack": "",
             "build_version": None,
             "status": None,
-            "fingerprint": cleaner.fingerprint(text),
+            "fingerprint": cleaner.fingerprint(self.group or text),
             "sample": _NUMBERED.sub("[id]", cleaner.scrub(text, LONGEST_SAMPLE)),
         }
 
@@ -392,6 +404,8 @@ class ErrorMet(
     def observe(self) -> list[Observation]:
         """One error, and its request."""
         observed = [metrics.ERRORS(metrics.OfType(self.error_type)), *self.alone()]
+        if self.fatal:
+            observed.append(metrics.FATAL_ERRORS())
         if self.duration_seconds is not None and absurd(self.duration_seconds):
             observed.append(metrics.CLAMPED())
         return observed
@@ -415,10 +429,96 @@ class ActionTaken(Told, frozen=True, kw_only=True, gc=False, tag="web.action_tak
 NOT_INTERACTING: Final = frozenset({Action.PAGE_HIDDEN, Action.PAGE_VISIBLE, Action.UX_ERROR})
 
 
-class MetricReported(Told, frozen=True, kw_only=True, gc=False, tag="web.metric_reported"):
+class SessionSeen(Told, frozen=True, kw_only=True, gc=False, tag="web.session_seen"):
+    """A page says that its session begins, or that it goes on."""
+
+
+class LogWritten(Told, frozen=True, kw_only=True, gc=False, tag="web.log_written"):
+    """A page wrote a line into its log; what it says is not kept."""
+
+    level: LogLevel = LogLevel.LOG
+
+    def observe(self) -> list[Observation]:
+        """One line."""
+        return [metrics.LOGS(metrics.OfLevel(self.level))]
+
+
+class SpansDropped(Told, frozen=True, kw_only=True, gc=False, tag="web.spans_dropped"):
+    """A page sent spans of traces, which nothing here is made of."""
+
+    spans: Count
+
+    def observe(self) -> list[Observation]:
+        """So many."""
+        return [metrics.SPANS_DROPPED((), self.spans)]
+
+
+class _Named(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Something that the code of a page has a name for; a name of anything else is ``other``."""
+
+    name: Text
+
+    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
+        name = self.name if _WORDS.fullmatch(self.name) else "other"
+        return super()._changes(cleaner) | {"name": name}
+
+
+_WORDS: Final = re.compile(r"(?!.{129})[a-z][a-z_]*(?:\.[a-z][a-z_]*){0,3}", re.IGNORECASE)
+"""Words of a program: whoever is named in it would have digits, spaces or an at sign."""
+
+
+class CustomHappened(_Named, frozen=True, kw_only=True, gc=False, tag="web.custom_happened"):
+    """Something that only the page knows the meaning of."""
+
+    def observe(self) -> list[Observation]:
+        """One, whatever its name."""
+        return [metrics.CUSTOM_EVENTS()]
+
+    def points(self) -> list[Point]:
+        """One point; its name is a field, because it is not a closed set."""
+        tags = (("device", self.device), ("page", self.page))
+        return [Point("web_event", tags, (("name", self.name),))]
+
+
+class DurationMeasured(
+    _Named,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    omit_defaults=True,
+    tag="web.duration_measured",
+):
+    """A page measured how long something took that only it has a name for."""
+
+    duration_seconds: float
+    measurement: Text = "other"
+
+    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
+        listed = cleaner.listed(Measurement, self.name)
+        changes = super()._changes(cleaner) | {"measurement": str(listed)}
+        if listed != "other":
+            changes["name"] = str(listed)
+        return changes
+
+    def observe(self) -> list[Observation]:
+        """How long it took, under its name where the settings list it."""
+        if absurd(self.duration_seconds):
+            return [metrics.CLAMPED()]
+        of = metrics.OfMeasurement(Measurement(self.measurement))
+        return [metrics.MEASURED(of, self.duration_seconds)]
+
+    def points(self) -> list[Point]:
+        """One point, in seconds."""
+        if absurd(self.duration_seconds):
+            return []
+        tags = (("device", self.device), ("page", self.page))
+        fields = (("name", self.name), ("value", self.duration_seconds))
+        return [Point("web_metric", tags, fields)]
+
+
+class MetricReported(_Named, frozen=True, kw_only=True, gc=False, tag="web.metric_reported"):
     """A measurement of a name that nobody knows: kept as it is, and counted nowhere."""
 
-    name: Name
     value: float
 
     def points(self) -> list[Point]:
@@ -436,6 +536,11 @@ TOLD: Final = (
     ErrorMet,
     RequestMade,
     ActionTaken,
+    SessionSeen,
+    LogWritten,
+    SpansDropped,
+    CustomHappened,
+    DurationMeasured,
 )
 """What anybody may send."""
 

@@ -138,7 +138,7 @@ def _about(known: Known, received: Received) -> dict[str, Any]:
     return about
 
 
-def _when(timestamp: float | str | None) -> float | None:
+def when(timestamp: float | str | None) -> float | None:
     """Seconds since 1970 of milliseconds, or of a date as JavaScript writes it."""
     if isinstance(timestamp, str):
         try:
@@ -164,7 +164,7 @@ def _vital(vital: Vital) -> Reading:
         return told.VitalMeasured(
             vital=vital,
             value=value * scale,
-            rating=_rating(tags.get("rating")),
+            rating=rating(tags.get("rating")),
             metric_id=known.get("metric_id") or _identity(tags.get("id")),
             **about,
         )
@@ -172,7 +172,8 @@ def _vital(vital: Vital) -> Reading:
     return read
 
 
-def _rating(said: object) -> Rating | None:
+def rating(said: object) -> Rating | None:
+    """A rating, however it is spelt; None where it is none."""
     words = said.lower().replace("_", "-").replace(" ", "-") if isinstance(said, str) else ""
     return Rating(words) if words in _RATINGS else None
 
@@ -210,20 +211,15 @@ def metric(body: Metric, received: Received, cleaner: Cleaner) -> Iterable[Event
     """One measurement of a page."""
     tags = body.tags or {}
     known = _known(tags)
-    about = _about(known, received) | {"id": received.id, "at": _when(body.timestamp)}
+    about = _about(known, received) | {"id": received.id, "at": when(body.timestamp)}
     event: Told
     if body.value is None:
         event = told.NothingMeasured(**about)
     elif (read := READINGS.get(body.name.lower())) is not None:
         event = read(body.value, about, tags, known)
     else:
-        name = body.name if _NAME.fullmatch(body.name) else "other"
-        event = told.MetricReported(name=name, value=body.value, **about)
+        event = told.MetricReported(name=body.name, value=body.value, **about)
     yield event.cleaned(cleaner)
-
-
-_NAME: Final = re.compile(r"[a-z][a-z_]{0,63}", re.IGNORECASE)
-"""Words of a program: whoever is named in it would have no digits, no dots and no at sign."""
 
 
 # -- a batch of errors -----------------------------------------------------------------------
@@ -255,7 +251,7 @@ def _error(error: Error, entry: bytes, received: Received, cleaner: Cleaner) -> 
     return told.ErrorMet(
         # The same content at the same time is the same error, in whatever batch it comes.
         id=None if has_id else blake2b(entry, digest_size=16).hexdigest(),
-        at=_when(error.timestamp),
+        at=when(error.timestamp),
         error_id=str(error.id)[:LONGEST_NAME] if has_id else None,
         error_type=error_type,
         message=error.message if isinstance(error.message, str) else "",
@@ -285,7 +281,7 @@ _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 def happening(body: Happening, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """One page view, or one action."""
     data = body.data or {}
-    about = _about(_known(data), received) | {"id": received.id, "at": _when(body.timestamp)}
+    about = _about(_known(data), received) | {"id": received.id, "at": when(body.timestamp)}
     event: Told
     if _snake(body.type) in {PAGE_VIEW, "pageview"}:
         event = told.PageViewed(**about)
