@@ -55,6 +55,7 @@ STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
     Rejection.TOO_MANY_EVENTS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Rejection.UNSUPPORTED_ENCODING: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Rejection.UNSUPPORTED_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Rejection.UNSUPPORTED_VERSION: HTTPStatus.BAD_REQUEST,
     Rejection.UNWANTED: HTTPStatus.GONE,
 }
 
@@ -148,8 +149,6 @@ class Receiver:
 
     async def _beacon(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
         form = place.form
-        if not self._engine.writable:
-            return self._unavailable(form)
         try:
             return await self._take(place, key, request)
         except RefusedError as refusal:
@@ -162,9 +161,16 @@ class Receiver:
         except (TimeoutError, ConnectionError):
             # Too slow, or gone within its body: nothing has reached us.
             return problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
+        except Exception:
+            if form.answers.patient:
+                raise
+            log.exception("a beacon could not be handled, and 500 would make it come again")
+            return self._unavailable(form)
 
     async def _take(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
         engine, form = self._engine, place.form
+        if not engine.writable:
+            raise NotWrittenError
         if not self._may_send(form, key, request):
             engine.turn_away(limited=1)
             return _later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited")
@@ -251,7 +257,7 @@ class Receiver:
         self, form: Format, parsed: Parsed, duplicate: int, request: web.BaseRequest
     ) -> web.Response:
         if parsed.reply is not None:
-            return encoded(parsed.reply, form.answers.status)
+            return _usual(form, parsed.reply)
         if form.answers.body is not None and (parsed.events or not parsed.rejected):
             return _usual(form)
         accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
@@ -284,11 +290,10 @@ class Receiver:
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = PREFLIGHT_SECONDS
 
 
-def _usual(form: Format) -> web.Response:
-    """What the clients of a format are told where there is nothing to tell."""
-    if not form.answers.body:
-        return nothing(form.answers.status)
-    return encoded(form.answers.body, form.answers.status)
+def _usual(form: Format, reply: bytes | None = None) -> web.Response:
+    """What the clients of a format are told: ``reply``, or what they are always told."""
+    body = form.answers.body if reply is None else reply
+    return encoded(body, form.answers.status) if body else nothing(form.answers.status)
 
 
 def _later(form: Format, status: HTTPStatus, reason: str) -> web.Response:

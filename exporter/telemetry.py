@@ -23,6 +23,8 @@ class Rejection(Closed):
     TOO_MANY_EVENTS = "too_many_events"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     UNSUPPORTED_TYPE = "unsupported_type"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    """It is newer than what we understand."""
     UNAUTHORISED = "unauthorised"
     INCOMPLETE = "incomplete"
     UNWANTED = "unwanted"

@@ -1,0 +1,209 @@
+"""The keys of CMCD: which type each has, and reports that are typed by them.
+
+Unknown keys and keys with a value of a wrong type cost the rest of a report nothing
+(CTA-5004-B §6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from exporter.formats.cmcd.record import (
+    EVENTS,
+    OBJECT_TYPES,
+    STATES,
+    STREAM_TYPES,
+    STREAMING_FORMATS,
+    Numbers,
+)
+from exporter.formats.cmcd.structured import (
+    MOST_DIGITS,
+    MOST_WHOLE_DIGITS,
+    Bare,
+    Items,
+    Member,
+    Token,
+)
+
+Reading = Callable[[Member], Any]
+"""What a value means, or None if it is of a wrong type."""
+
+
+def _integer(value: Member) -> int | None:
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and value.is_integer() else None
+
+
+def _number(value: Member) -> float | None:
+    return value if type(value) is int or type(value) is float else None
+
+
+def _flag(value: Member) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _text(value: Member) -> str | None:
+    return value if type(value) is str else None
+
+
+def _text_to(longest: int) -> Reading:
+    return lambda value: value if type(value) is str and len(value) <= longest else None
+
+
+def _one_of(words: frozenset[str]) -> Reading:
+    return lambda value: str(value) if type(value) is Token and value in words else None
+
+
+def _numbers(value: Member) -> Numbers | None:
+    if type(value) is not tuple:
+        return None
+    numbers: list[tuple[float, str | None]] = []
+    for item, parameters in value:
+        number = _number(item)
+        if number is None:
+            return None
+        numbers.append((number, _object_type(parameters)))
+    return tuple(numbers) or None
+
+
+def _object_type(parameters: tuple[tuple[str, Bare], ...]) -> str | None:
+    for name, said in parameters:
+        if said is True and name in OBJECT_TYPES:
+            return name
+    return None
+
+
+def _number_or_numbers(value: Member) -> Numbers | None:
+    number = _number(value)
+    return _numbers(value) if number is None else ((number, None),)
+
+
+def _codes(value: Member) -> tuple[str, ...] | None:
+    """Codes of errors, in whatever shape they come (dash.js sends a bare number)."""
+    items: Items = value if isinstance(value, tuple) else ((value, ()),)
+    codes = tuple(str(code) for code, _ in items if type(code) in {int, float, str, Token})
+    return codes if codes and len(codes) == len(items) else None
+
+
+def _are_codes(value: Member) -> bool:
+    return type(value) is tuple and all(type(code) is str for code, _ in value)
+
+
+def _objects(value: Member) -> tuple[tuple[str, str | None], ...] | None:
+    if type(value) is not tuple:
+        return None
+    objects: list[tuple[str, str | None]] = []
+    for path, parameters in value:
+        if type(path) is not str:
+            return None
+        span = next((said for name, said in parameters if name == "r" and type(said) is str), None)
+        objects.append((path, span))
+    return tuple(objects) or None
+
+
+def _object_or_objects(value: Member) -> tuple[tuple[str, str | None], ...] | None:
+    return ((value, None),) if type(value) is str else _objects(value)
+
+
+_NUMBERS: Final = ("ab", "bl", "br", "bsa", "bsd", "bsda", "lab", "lb", "mtp", "pb", "tab")
+_MORE_NUMBERS: Final = ("tb", "tbl", "tpb")
+_INTEGERS: Final = ("d", "dfa", "dl", "ltc", "msd", "pt", "rc", "rtp", "sn", "ts", "ttfb", "ttfbb")
+_FLAGS: Final = ("bg", "bs", "nr", "su")
+_TEXTS: Final = ("cmsdd", "cmsds", "cs", "nrr", "smrt", "url")
+_LONGEST: Final = {"cdn": 128, "cen": 64, "cid": 128, "h": 128, "sid": 64}
+_TOKENS: Final = {
+    "e": EVENTS,
+    "ot": OBJECT_TYPES,
+    "sf": STREAMING_FORMATS,
+    "st": STREAM_TYPES,
+    "sta": STATES,
+}
+
+KEYS: Final[Mapping[str, Reading]] = {
+    **dict.fromkeys((*_NUMBERS, *_MORE_NUMBERS), _numbers),
+    **dict.fromkeys((*_INTEGERS, "ttlb"), _integer),
+    **dict.fromkeys(_FLAGS, _flag),
+    **dict.fromkeys(_TEXTS, _text),
+    **{key: _text_to(longest) for key, longest in _LONGEST.items()},
+    **{key: _one_of(words) for key, words in _TOKENS.items()},
+    "ec": _codes,
+    "nor": _objects,
+    "pr": _number,
+}
+"""Every key of version 2 but ``v``, and how its values are read."""
+
+KEYS_OF_1: Final[Mapping[str, Reading]] = {
+    **KEYS,
+    **dict.fromkeys((*_NUMBERS, *_MORE_NUMBERS), _number_or_numbers),
+    "nor": _object_or_objects,
+}
+"""Where ``v`` is not said there may be one number: that is version 1. There may be a list as
+well: that is a player whose configuration leaves ``v`` out.
+"""
+
+
+def typed(members: Mapping[str, Member], version: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields of a :class:`Record`, and the keys with a value of a wrong type."""
+    readings = KEYS_OF_1 if version == 1 else KEYS
+    fields: dict[str, Any] = {}
+    ignored: list[str] = []
+    for key, value in members.items():
+        reading = readings.get(key)
+        if reading is None:
+            continue
+        meaning = reading(value)
+        if meaning is None:
+            ignored.append(key)
+        else:
+            fields[key] = meaning
+    if "ec" in fields and not _are_codes(members["ec"]):
+        fields["bare_ec"] = True
+    return fields, tuple(ignored)
+
+
+def version_of(members: Mapping[str, Member]) -> int | None:
+    """What ``v`` says, or None where it says nothing that is a version."""
+    version = _integer(members.get("v", True))
+    return version if version is not None and version > 0 else None
+
+
+def from_json(said: Mapping[str, Any]) -> dict[str, Member]:
+    """The members that an object of JSON stands for: its strings may be tokens.
+
+    A list holds values, or items as the reference library has them:
+    ``{"value": 5000, "params": {"v": true}}``. What nothing can mean becomes bytes, which no key
+    takes.
+    """
+    return {
+        key: Token(value) if key in _TOKENS and isinstance(value, str) else _from_json(value)
+        for key, value in said.items()
+        if value is not None
+    }
+
+
+def _from_json(value: Any) -> Member:
+    if isinstance(value, list):
+        return tuple(map(_item, value))
+    return _plain(value)
+
+
+def _item(value: Any) -> tuple[Bare, tuple[tuple[str, Bare], ...]]:
+    if not isinstance(value, dict):
+        return _plain(value), ()
+    parameters = value.get("params")
+    if not isinstance(parameters, dict):
+        return _plain(value.get("value")), ()
+    return _plain(value.get("value")), tuple((k, _plain(v)) for k, v in parameters.items())
+
+
+def _plain(value: Any) -> Bare:
+    """Numbers have the bounds that they have in a dictionary."""
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int) and abs(value) < 10**MOST_DIGITS:
+        return value
+    if isinstance(value, float) and abs(value) < 10**MOST_WHOLE_DIGITS:
+        return value
+    return b""
