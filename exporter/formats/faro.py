@@ -33,7 +33,8 @@ SHORTEST_NAME: Final = 3
 """Characters of a name from which it is looked for in messages."""
 
 Json = Mapping[str, Any]
-NONE: Final = msgspec.Raw(b"null")
+NULL: Final = b"null"
+NONE: Final = msgspec.Raw(NULL)
 
 
 class Clock(NamedTuple):
@@ -148,11 +149,14 @@ class Faro(Format):
         batch_id = _batch_id(body, page, sender)
         events: list[Event] = []
         rejected: list[Rejected] = []
+        cleaner, who = self._cleaner, {}
         for each in self._told(batch, page, batch_id):
             if isinstance(each, Rejected):
                 rejected.append(each)
             else:
-                events.append(each.cleaned(self._cleaner))
+                if each.begins not in who:
+                    who[each.begins] = each.who(cleaner)
+                events.append(each.cleaned(cleaner, who[each.begins]))
             if len(events) + len(rejected) > sender.most_events:
                 raise RefusedError(Rejection.TOO_MANY_EVENTS)
         return Parsed(tuple(events), tuple(rejected))
@@ -161,7 +165,7 @@ class Faro(Format):
         place = 0
         for name, items, read in self._sections:
             raw = bytes(getattr(batch, name))
-            if raw == b"null":
+            if raw == NULL:
                 continue
             for each in items.read(raw, place):
                 place += 1
@@ -171,7 +175,7 @@ class Faro(Format):
                 number, item = each
                 about = page.about | {"id": f"{batch_id}.{number}", "at": when(item.timestamp)}
                 yield from read(item, page, about)
-        if bytes(batch.traces) != b"null":
+        if bytes(batch.traces) != NULL:
             yield from self._spans(bytes(batch.traces), place, page, f"{batch_id}.traces")
 
     def _spans(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import msgspec
@@ -90,11 +90,20 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         country = self.country or UNKNOWN_COUNTRY
         return Client(self.device, self.browser, self.system, self.region, country)
 
-    def cleaned(self, cleaner: Cleaner) -> Self:
-        """Keyed hashes and classes for what names a page, a person or a browser of one."""
-        return msgspec.structs.replace(self, **self._changes(cleaner))
+    def cleaned(self, cleaner: Cleaner, who: Mapping[str, Any] | None = None) -> Self:
+        """Keyed hashes and classes for what names a page, a person or a browser of one.
 
-    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
+        ``who`` is what :meth:`who` gives for another event of the same sender.
+        """
+        who = self.who(cleaner) if who is None else who
+        return msgspec.structs.replace(self, **who, **self._what(cleaner))
+
+    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+        """Changes of what only this kind of event says."""
+        return {}
+
+    def who(self, cleaner: Cleaner) -> dict[str, Any]:
+        """Changes of what every event says of its page; alike for all that ``begins`` alike."""
         client = cleaner.client(self.user_agent, self.country)
         if self.user_agent is None:
             client = client._replace(device=self.device, browser=self.browser, system=self.system)
@@ -176,8 +185,8 @@ class VitalMeasured(
     rating: Rating | None = None
     metric_id: Identity | None = None
 
-    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
-        changes = super()._changes(cleaner)
+    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+        changes = super()._what(cleaner)
         if self.metric_id is not None:
             changes["metric_id"] = cleaner.person(self.metric_id)
         return changes
@@ -264,8 +273,8 @@ class Requesting(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     request_id: Identity | None = None
 
-    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
-        changes = super()._changes(cleaner)
+    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+        changes = super()._what(cleaner)
         if self.request_id is not None:
             changes["request_id"] = cleaner.person(f"request\0{self.request_id}")
         return changes
@@ -377,8 +386,8 @@ class ErrorMet(
         """The request, where neither another event nor its page view has to tell of it."""
         return [] if self.lacks_page else super().alone()
 
-    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
-        changes = super()._changes(cleaner)
+    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+        changes = super()._what(cleaner)
         if self.error_id is not None:
             changes["id"] = cleaner.person(f"error\0{self.error_id}")
         text = self._nameless((self.message or self.stack.partition("\n")[0])[:LONGEST_MESSAGE])
@@ -458,9 +467,9 @@ class _Named(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     name: Text
 
-    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
+    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
         name = self.name if _WORDS.fullmatch(self.name) else "other"
-        return super()._changes(cleaner) | {"name": name}
+        return super()._what(cleaner) | {"name": name}
 
 
 _WORDS: Final = re.compile(r"(?!.{129})[a-z][a-z_]*(?:\.[a-z][a-z_]*){0,3}", re.IGNORECASE)
@@ -493,9 +502,9 @@ class DurationMeasured(
     duration_seconds: float
     measurement: Text = "other"
 
-    def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
+    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
         listed = cleaner.listed(Measurement, self.name)
-        changes = super()._changes(cleaner) | {"measurement": str(listed)}
+        changes = super()._what(cleaner) | {"measurement": str(listed)}
         if listed != "other":
             changes["name"] = str(listed)
         return changes
