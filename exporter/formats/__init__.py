@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exporter.event import Cleaner, Domain
+from exporter.formats.epas import Epas
 from exporter.formats.faro import Faro
 from exporter.formats.format import Format
 from exporter.formats.native import Native
+from exporter.formats.peertube import PeerTube
+from exporter.formats.pillarbox import Pillarbox
 from exporter.formats.trackers import Trackers
 from exporter.formats.web_vitals import WebVitals
 
@@ -23,5 +26,8 @@ def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
         Trackers(domains, cleaner),
         Faro(cleaner),
         WebVitals(cleaner),
+        Pillarbox(cleaner),
+        Epas(cleaner),
+        PeerTube(),
     )
     return {path: form for form in read for path in form.paths}
