@@ -78,7 +78,7 @@ class Measured(NamedTuple):
     """Numbers of one generation in base units; None where nobody knows.
 
     ``duration`` requested to ready (s); ``queue`` requested to started (s); ``quality`` 0 to 10;
-    ``cost`` in a listed currency; ``attempts`` that it needed.
+    ``cost`` in a listed currency; ``attempts`` that it needed; ``run`` of the model (s).
     """
 
     duration: float | None = None
@@ -87,6 +87,7 @@ class Measured(NamedTuple):
     cost: float | None = None
     bytes: float | None = None
     attempts: float = 0.0
+    run: float | None = None
 
 
 class About(Conclusion, frozen=True, kw_only=True, gc=False):
@@ -109,6 +110,7 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="generation.ended"):
     recovery: Result | None
     errors: int
     rating: int | None
+    model: str | None = None
 
     def observe(self) -> list[Observation]:
         """One end, and what the generation measured."""
@@ -120,6 +122,8 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="generation.ended"):
             ended.append(metrics.ATTEMPTS(by_provider, measured.attempts))
         if measured.queue is not None:
             ended.append(metrics.QUEUE_TIME((), measured.queue))
+        if measured.run is not None:
+            ended.append(metrics.RUN_TIME((), measured.run))
         for histogram, value in (
             (metrics.DURATION, measured.duration),
             (metrics.QUALITY, measured.quality),
@@ -148,9 +152,12 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="generation.ended"):
             ("attempts", measured.attempts),
             ("errors", self.errors),
         ]
+        if self.model is not None:
+            fields.append(("model", self.model))
         numbers = (
             ("duration_seconds", measured.duration),
             ("queue_seconds", measured.queue),
+            ("run_seconds", measured.run),
             ("quality_score", measured.quality),
             ("cost", measured.cost),
             ("bytes", measured.bytes),

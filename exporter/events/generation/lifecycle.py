@@ -109,6 +109,8 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
 ) -> Iterator[Event]:
     state.attempt = max(state.attempt, event.attempt or 0)
     _learn_provider(state, event)
+    if event.model is not None and (state.model is None or isinstance(event, told.Completed)):
+        state.model = event.model
     match event:
         case told.Requested():
             state.requested = earlier(state.requested, instant)
@@ -180,6 +182,7 @@ def _learn_delivery(state: Generation, event: told.Completed) -> Iterator[Event]
     state.outcome = Outcome.SUCCEEDED
     for name, value, most in (
         ("duration", event.duration_seconds, LONGEST),
+        ("run", event.run_seconds, LONGEST),
         ("quality", event.quality_score, BEST),
         ("cost", event.cost, MOST),
         ("bytes", event.bytes, MOST_BYTES),
@@ -241,6 +244,7 @@ def _end(state: Generation, moment: Moment) -> Iterator[Event]:
         recovery=_recovery(state, measured),
         errors=len(errors),
         rating=state.rating,
+        model=state.model,
     )
 
 
@@ -252,7 +256,9 @@ def _measured(state: Generation) -> tuple[Measured, int]:
     duration, absurd_duration = state.duration, False
     if duration is None:
         duration, absurd_duration = between(state.requested, state.completed)
-    measured = Measured(duration, queue, state.quality, None, state.bytes, _attempts(state))
+    measured = Measured(
+        duration, queue, state.quality, None, state.bytes, _attempts(state), state.run
+    )
     return measured, absurd_queue + absurd_duration
 
 

@@ -62,6 +62,12 @@ QUEUE_TIME = Histogram(
     Unlabelled,
     (1, 5, 15, 30, 60, 120),
 )
+RUN_TIME = Histogram(
+    "video_generation_run_seconds",
+    "Time that the model worked, of delivered videos where it is told.",
+    Unlabelled,
+    (15, 30, 60, 90, 120, 300),
+)
 QUALITY = Histogram(
     "video_generation_quality_score",
     "Quality of delivered videos, 0 to 10.",

@@ -69,6 +69,8 @@ class Generation(State, gc=False, kw_only=True, omit_defaults=True):
     attempt: int = 0
     """The highest that was named."""
     duration: float | None = None
+    run: float | None = None
+    model: str | None = None
     quality: float | None = None
     cost: float | None = None
     currency: str | None = None

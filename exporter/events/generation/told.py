@@ -14,6 +14,7 @@ from exporter.metric import Currency, Observation, Provider
 
 Rating = Annotated[int, Meta(ge=1, le=5)]
 Attempt = Annotated[int, Meta(ge=1, le=100)]
+Model = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:/\-]+$(?!\n)")]
 
 
 class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -26,6 +27,8 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     generation_id: Name
     provider: Text | None = None
     attempt: Attempt | None = None
+    model: Model | None = None
+    """It becomes a field of the generation's point: anybody may name models."""
 
     def cleaned(self, cleaner: Cleaner) -> Told:
         """With a listed provider."""
@@ -64,10 +67,12 @@ class Completed(Told, frozen=True, kw_only=True, gc=False, tag="generation.compl
     """The video is ready.
 
     Its numbers stand beside an end that must be counted whatever they are, so an absurd one costs
-    itself and not the event: ``quality_score`` is 0 to 10, ``duration_seconds`` at most a day.
+    itself and not the event: ``quality_score`` is 0 to 10, ``duration_seconds`` at most a
+    day; ``run_seconds`` is the part of it in which the model worked.
     """
 
     duration_seconds: float | None = None
+    run_seconds: float | None = None
     quality_score: float | None = None
     cost: float | None = None
     currency: Text | None = None

@@ -18,8 +18,10 @@ DOMAIN = Domain(
     events=(
         told.Started,
         told.ChunkReceived,
+        told.Progressed,
         told.Completed,
         told.Failed,
+        told.Cancelled,
         told.PreviewShown,
         told.Stored,
         told.RecoveryTried,
@@ -45,6 +47,7 @@ DOMAIN = Domain(
         concluded.Hinted,
         concluded.RecoveredLate,
         concluded.Clamped,
+        concluded.Interrupted,
     ),
     lifecycles=(UploadLifecycle(),),
     beacons=BEACONS,

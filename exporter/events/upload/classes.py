@@ -43,6 +43,13 @@ class FirstTry(Closed):
     NO = "no"
 
 
+class Interruption(Closed):
+    """How an upload stood still: within a request, or between two of them."""
+
+    STALLED = "stalled"
+    RESUMED = "resumed"
+
+
 class SizeClass(Known):
     """File size in decimal megabytes; 30 MB is the limit of ``upload_duration_p95_seconds``."""
 

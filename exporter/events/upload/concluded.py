@@ -9,6 +9,7 @@ from exporter.events.upload import metrics
 from exporter.events.upload.classes import (
     AgeClass,
     ErrorType,
+    Interruption,
     Outcome,
     Resolution,
     Result,
@@ -47,6 +48,17 @@ class ErrorMet(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.erro
     def observe(self) -> list[Observation]:
         """One upload and kind of error."""
         return [metrics.ERRORS(metrics.OfType(self.error_type))]
+
+
+class Interrupted(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.interrupted"):
+    """An upload that had stood still goes on."""
+
+    kind: Interruption
+    seconds: float
+
+    def observe(self) -> list[Observation]:
+        """How long it stood still."""
+        return [metrics.INTERRUPTIONS(metrics.Interrupted(self.kind), self.seconds)]
 
 
 class RecoveredLate(Conclusion, frozen=True, kw_only=True, gc=False, tag="upload.recovered_late"):
@@ -118,6 +130,8 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="upload.ended"):
     errors: int
     rating: int | None
     preview: float | None
+    cancelled: bool = False
+    rewinds: int = 0
 
     def observe(self) -> list[Observation]:
         """One end, under each family of segments, and what the upload measured."""
@@ -132,6 +146,10 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="upload.ended"):
             metrics.ENDED_BY_REGION(metrics.EndedByRegionLabels(outcome, client.region)),
             *observations(self.measured, about.kind),
         ]
+        if self.cancelled:
+            ended.append(metrics.CANCELLED())
+        if self.rewinds:
+            ended.append(metrics.REWINDS((), float(self.rewinds)))
         if self.recovery is not None:
             error_type = about.error_type or ErrorType.OTHER
             ended.append(metrics.RECOVERIES(metrics.RecoveryLabels(error_type, self.recovery)))

@@ -9,11 +9,12 @@ After its end it is remembered, so that it cannot end twice and can still be rat
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from exporter.event import Client, Event, Moment, Network, Step
 from exporter.events.upload import told
-from exporter.events.upload.classes import ErrorType, Outcome, Resolution, Result
+from exporter.events.upload.classes import ErrorType, Interruption, Outcome, Resolution, Result
 from exporter.events.upload.concluded import (
     Amended,
     Began,
@@ -21,6 +22,7 @@ from exporter.events.upload.concluded import (
     Ended,
     ErrorMet,
     Hinted,
+    Interrupted,
     MeasuredLate,
     PreviewTimed,
     Rated,
@@ -35,14 +37,27 @@ from exporter.instant import LONGEST, Instant, between, earlier
 ABOUT: Final = (
     told.Started,
     told.ChunkReceived,
+    told.Progressed,
     told.Completed,
     told.Failed,
+    told.Cancelled,
     told.PreviewShown,
     told.RecoveryTried,
     told.RecoverySucceeded,
     told.ExperienceReported,
     PerformanceReported,
 )
+
+
+AFTERWARDS: Final = (told.PreviewShown, told.Cancelled)
+"""What may be said of an upload when it is long forgotten, and so does not begin one."""
+
+STILL_SECONDS: Final = 10.0
+"""Without a new byte for longer than this, an upload stands still: servers tell every few seconds
+how far it is."""
+
+MOST_REQUESTS: Final = 1000
+"""Of one upload, that are looked at for bytes that were sent again."""
 
 
 class UploadLifecycle:
@@ -64,11 +79,11 @@ class UploadLifecycle:
     def saw(
         self, state: Upload | None, event: told.Told | PerformanceReported, moment: Moment
     ) -> Step:
-        """Learn from ``event``; a preview alone does not begin an upload."""
+        """Learn from ``event``; a preview or a cancellation alone does not begin an upload."""
         conclusions: list[Event] = []
         if state is None:
             state = _unbegun(str(event.upload_id), moment)
-        if state.phase is Phase.UNBEGUN and not isinstance(event, told.PreviewShown):
+        if state.phase is Phase.UNBEGUN and not isinstance(event, AFTERWARDS):
             state.phase, state.began = Phase.OPEN, moment.now
             conclusions.append(Began())
         conclusions += _learn(state, event, moment.now)
@@ -106,7 +121,7 @@ def _go_on(state: Upload, moment: Moment) -> None:
         state.due = moment.now + moment.patience.settle
 
 
-def _learn(  # noqa: C901 - a table of events, one line of meaning each
+def _learn(  # noqa: C901, PLR0912, PLR0915 - a table of events, one line of meaning each
     state: Upload, event: Event, now: float
 ) -> Iterator[Event]:
     instant = Instant(now, event.at)
@@ -115,9 +130,15 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
             _learn_start(state, event, instant)
         case told.ChunkReceived():
             _learn_chunk(state, event, instant)
+        case told.Progressed():
+            yield from _learn_progress(state, event, now)
         case told.Completed():
             _learn_outcome(state, Outcome.COMPLETED)
             state.completed = earlier(state.completed, instant)
+            state.size = event.file_size_bytes if state.size is None else state.size
+        case told.Cancelled():
+            _learn_outcome(state, Outcome.ABANDONED)
+            state.cancelled = True
         case told.Failed():
             _learn_outcome(state, Outcome.FAILED)
             yield from _learn_error(state, event.error_type)
@@ -140,7 +161,8 @@ def _learn(  # noqa: C901 - a table of events, one line of meaning each
 
 def _learn_start(state: Upload, event: told.Started, instant: Instant) -> None:
     _learn_client(state, event.client, event.network)
-    state.started = earlier(state.started, instant)
+    if event.timed:
+        state.started = earlier(state.started, instant)
     state.size = event.file_size_bytes if state.size is None else state.size
     if event.resolution is not Resolution.OTHER:
         state.resolution = event.resolution
@@ -155,8 +177,12 @@ def _learn_client(state: Upload, client: Client, network: Network) -> None:
 def _learn_outcome(state: Upload, outcome: Outcome) -> None:
     if state.phase is Phase.OVER:
         return
-    if state.outcome is None or outcome is Outcome.COMPLETED:
+    if state.outcome is None or _RANKS.index(outcome) > _RANKS.index(state.outcome):
         state.outcome = outcome
+
+
+_RANKS: Final = (Outcome.ABANDONED, Outcome.FAILED, Outcome.COMPLETED)
+"""The last of those that were told counts: a page that cleans up after a failure cancels too."""
 
 
 def _learn_error(state: Upload, error_type: ErrorType | None) -> Iterator[Event]:
@@ -174,6 +200,30 @@ def _learn_chunk(state: Upload, event: told.ChunkReceived, instant: Instant) -> 
     if again or not event.ok:
         state.chunks_retried.add(event.index)
     state.tried = state.tried or again
+
+
+def _learn_progress(state: Upload, event: told.Progressed, now: float) -> Iterator[Event]:
+    """A new byte after a long time; what is repeated or comes late has none."""
+    if state.phase is Phase.OVER:
+        return
+    began, received = event.from_bytes, event.received_bytes
+    is_new = received > max(state.requests.values(), default=-1)
+    if is_new and state.progressed is not None:
+        still = now - state.progressed
+        if still > STILL_SECONDS:
+            goes_on = began in state.requests
+            kind = Interruption.STALLED if goes_on else Interruption.RESUMED
+            yield Interrupted(kind=kind, seconds=still)
+    if is_new:
+        state.progressed = now
+    if began in state.requests or len(state.requests) < MOST_REQUESTS:
+        state.requests[began] = max(received, state.requests.get(began, 0))
+
+
+def _rewinds(state: Upload) -> int:
+    """How many requests began before the end of the one before: what comes late changes nothing."""
+    requests = sorted(state.requests.items())
+    return sum(reached > began for (_, reached), (began, _) in pairwise(requests))
 
 
 def _time_preview(state: Upload) -> Iterator[Event]:
@@ -270,6 +320,8 @@ def _end(state: Upload, moment: Moment) -> Iterator[Event]:
     state.phase = Phase.OVER
     state.due = moment.now + moment.patience.remember
     state.counted, absurd = _measured(state)
+    rewinds = _rewinds(state)
+    state.tried = state.tried or rewinds > 0
     for _ in range(absurd):
         yield Clamped()
     yield from _time_preview(state)
@@ -294,6 +346,8 @@ def _end(state: Upload, moment: Moment) -> Iterator[Event]:
         errors=len(state.errors),
         rating=state.rating,
         preview=state.preview,
+        cancelled=state.cancelled and state.outcome is Outcome.ABANDONED,
+        rewinds=rewinds,
     )
 
 

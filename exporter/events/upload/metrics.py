@@ -13,6 +13,7 @@ from exporter.events.upload.classes import (
     AgeClass,
     ErrorType,
     FirstTry,
+    Interruption,
     Operation,
     Outcome,
     Resolution,
@@ -100,6 +101,10 @@ class OfType(NamedTuple):
     error_type: ErrorType
 
 
+class Interrupted(NamedTuple):
+    kind: Interruption
+
+
 class CallLabels(NamedTuple):
     route: Route
     result: Result
@@ -151,6 +156,23 @@ ENDED_BY_REGION = Counter(
 ABANDON_HINTS = Counter(
     "video_upload_abandon_hints_total",
     "Uploads that the page believed abandoned (its own 2-minute rule); a hint, never an end.",
+    Unlabelled,
+)
+CANCELLED = Counter(
+    "video_upload_cancelled_total",
+    "The abandoned uploads that somebody gave up in so many words, and not by silence.",
+    Unlabelled,
+)
+INTERRUPTIONS = Histogram(
+    "video_upload_interruption_seconds",
+    "Times without a new byte, within a request (stalled) or between two of them (resumed), of "
+    "uploads that then went on.",
+    Interrupted,
+    (30, 60, 300, 900),
+)
+REWINDS = Counter(
+    "video_upload_rewinds_total",
+    "Requests that sent bytes again which had reached the server but were not kept.",
     Unlabelled,
 )
 RECOVERED_LATE = Counter(

@@ -20,7 +20,7 @@ class Phase(IntEnum):
     SETTLING = 1
     OVER = 2
     UNBEGUN = 3
-    """Nothing but a preview was seen, which is no upload yet."""
+    """Nothing but a preview or a cancellation was seen, which is no upload yet."""
 
 
 class Upload(State, gc=False, kw_only=True, omit_defaults=True):
@@ -40,6 +40,11 @@ class Upload(State, gc=False, kw_only=True, omit_defaults=True):
     network: Network = Network.OTHER
     chunks_done: set[int] = msgspec.field(default_factory=set)
     chunks_retried: set[int] = msgspec.field(default_factory=set)
+    requests: dict[int, int] = msgspec.field(default_factory=dict)
+    """How far each of the requests came that carried the bytes, by where it began."""
+    progressed: float | None = None
+    """When the last new byte was told of, by the server's clock."""
+    cancelled: bool = False
     tried: bool = False
     errors: list[ErrorType] = msgspec.field(default_factory=list)
     reported: Measured = NOT_MEASURED

@@ -45,7 +45,8 @@ class Started(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag
     """An upload began.
 
     ``user_agent`` and ``country`` become classes. ``user``, ``content_type`` are accepted, so that
-    servers need no special case, and are not kept.
+    servers need no special case, and are not kept. ``timed`` false: the transfer began at another
+    time, so this is not the start of its duration.
     """
 
     file_size_bytes: Bytes | None = None
@@ -61,6 +62,7 @@ class Started(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag
     system: System = System.OTHER
     region: Region = Region.OTHER
     network: Network = Network.OTHER
+    timed: bool = True
 
     def cleaned(self, cleaner: Cleaner) -> Started:
         """Without the person, and with classes for the client."""
@@ -94,10 +96,26 @@ class ChunkReceived(Told, frozen=True, kw_only=True, gc=False, tag="upload.chunk
     attempt: Annotated[int, Meta(ge=1, le=1000)] | None = None
 
 
-class Completed(Told, frozen=True, kw_only=True, gc=False, tag="upload.completed"):
+class Progressed(
+    Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="upload.progressed"
+):
+    """The server has so many bytes, of which the request that goes on brought those after some.
+
+    Which of two requests brought a byte tells a line that stood still from one that was cut.
+    """
+
+    received_bytes: Bytes
+    from_bytes: Bytes = 0
+
+
+class Completed(
+    Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="upload.completed"
+):
     """The server has every byte. ``url`` is accepted and not kept."""
 
     url: Text | None = None
+    file_size_bytes: Bytes | None = None
+    """Where nobody knew it before."""
 
     def cleaned(self, cleaner: Cleaner) -> Completed:
         """Without the address of the file."""
@@ -117,6 +135,10 @@ class Failed(Told, frozen=True, kw_only=True, gc=False, tag="upload.failed"):
             error=cleaner.fingerprint(self.error),
             error_type=self.error_type or ErrorType.of(self.error),
         )
+
+
+class Cancelled(Told, frozen=True, kw_only=True, gc=False, tag="upload.cancelled"):
+    """Whoever uploads does not want it any more: it is abandoned, and nobody has to wait."""
 
 
 class PreviewShown(Told, frozen=True, kw_only=True, gc=False, tag="upload.preview_shown"):
