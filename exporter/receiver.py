@@ -152,7 +152,7 @@ class Receiver:
         try:
             return await self._take(place, key, request)
         except RefusedError as refusal:
-            self._engine.turn_away((self._refusal(refusal.reason, place.path, refusal.body),))
+            self._engine.turn_away((self._refusal(refusal.reason, place, refusal.body),))
             if form.answers.always:
                 return _usual(form)
             return problem(STATUS[refusal.reason], refusal.reason.value)
@@ -160,6 +160,8 @@ class Receiver:
             return self._unavailable(form)
         except (TimeoutError, ConnectionError):
             # Too slow, or gone within its body: nothing has reached us.
+            if form.answers.always:
+                return self._unavailable(form)
             return problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
         except Exception:
             if form.answers.patient:
@@ -180,15 +182,15 @@ class Receiver:
         except RefusedError as refusal:
             raise RefusedError(refusal.reason, body) from refusal
         if parsed.rejected:
-            engine.turn_away([self._refusal(r.reason, place.path, r.body) for r in parsed.rejected])
+            engine.turn_away([self._refusal(r.reason, place, r.body) for r in parsed.rejected])
         duplicate = await engine.write(parsed.events) if parsed.events else 0
         return self._accepted(form, parsed, duplicate, request)
 
-    def _refusal(self, reason: Rejection, path: str, body: bytes) -> Refusal:
+    def _refusal(self, reason: Rejection, place: _Place, body: bytes) -> Refusal:
         """Scrubbing costs more than refusing, so only what will be kept is scrubbed."""
-        if not body or not self._engine.wants_samples:
-            return Refusal(reason, path)
-        return Refusal(reason, path, scrub(body[: 4 * SAMPLE].decode(errors="replace"), SAMPLE))
+        if not body or place.form.private or not self._engine.wants_samples:
+            return Refusal(reason, place.path)
+        return Refusal(reason, place.path, scrub(body[: 4 * SAMPLE].decode(errors="replace"), SAMPLE))
 
     def _unavailable(self, form: Format) -> web.Response:
         """Nothing of the beacon was written down, and its sender is told so if it may know."""
@@ -258,7 +260,8 @@ class Receiver:
     ) -> web.Response:
         if parsed.reply is not None:
             return _usual(form, parsed.reply)
-        if form.answers.body is not None and (parsed.events or not parsed.rejected):
+        taken = parsed.events or not parsed.rejected or form.answers.always
+        if form.answers.body is not None and taken:
             return _usual(form)
         accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
         if accepted == 1 and not duplicate and not rejected:

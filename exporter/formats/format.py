@@ -88,6 +88,8 @@ class Format:
     signed: ClassVar[bool] = False
     """Whether its beacons prove by themselves who sent them, so that they need no key."""
     answers: ClassVar[Answers] = Answers()
+    private: ClassVar[bool] = False
+    """Whether not even a scrubbed piece of a refused beacon may be kept for a look."""
 
     @property
     def paths(self) -> tuple[str, ...]:
