@@ -160,9 +160,8 @@ class Receiver:
             return self._unavailable(form)
         except (TimeoutError, ConnectionError):
             # Too slow, or gone within its body: nothing has reached us.
-            if form.answers.always:
-                return self._unavailable(form)
-            return problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
+            late = problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
+            return self._unavailable(form) if form.answers.always else late
         except Exception:
             if form.answers.patient:
                 raise
@@ -190,7 +189,9 @@ class Receiver:
         """Scrubbing costs more than refusing, so only what will be kept is scrubbed."""
         if not body or place.form.private or not self._engine.wants_samples:
             return Refusal(reason, place.path)
-        return Refusal(reason, place.path, scrub(body[: 4 * SAMPLE].decode(errors="replace"), SAMPLE))
+        return Refusal(
+            reason, place.path, scrub(body[: 4 * SAMPLE].decode(errors="replace"), SAMPLE)
+        )
 
     def _unavailable(self, form: Format) -> web.Response:
         """Nothing of the beacon was written down, and its sender is told so if it may know."""
