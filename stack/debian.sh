@@ -18,6 +18,7 @@ promtool prometheus
 prometheus-alertmanager prometheus-alertmanager
 amtool prometheus-alertmanager'
 test="$run
+chromium chromium
 victoria-metrics victoria-metrics
 influxd influxdb
 strace strace
@@ -114,7 +115,10 @@ wrap() {
     libraries=$(find "$tools/lib" "$tools/usr/lib" -name '*.so*' 2>/dev/null |
         sed 's,/[^/]*$,,' | sort -u | tr '\n' ':')
     for program in $1; do
-        for real in "$tools/usr/bin/$program" "$tools/usr/sbin/$program"; do
+        # A program that brings files of its own is beside them, and in bin/ is a script that looks
+        # for it in Debian's fixed place.
+        for real in "$tools/usr/lib/$program/$program" "$tools/usr/bin/$program" \
+            "$tools/usr/sbin/$program"; do
             [ ! -x "$real" ] || break
         done
         [ -x "$real" ] || fail "$program is not in its package."

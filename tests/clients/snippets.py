@@ -1,0 +1,14 @@
+"""The configurations that ``docs/clients`` gives to people, as code that runs."""
+
+import re
+from pathlib import Path
+
+PAGES = Path(__file__).parents[2] / "docs" / "clients"
+
+
+def snippet(page: str, collector: str) -> str:
+    """The one block of JavaScript on a page, with the address of a collector in it."""
+    text = (PAGES / page).read_text()
+    (block,) = re.findall(r"^```js\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert "COLLECTOR_URL" in block, page
+    return block.replace("COLLECTOR_URL", collector)
