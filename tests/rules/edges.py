@@ -426,7 +426,82 @@ def days_tests() -> list[dict[str, Any]]:
             errors={"server": [*old, *[0.0] * 11, 3.0]},
             new={gap + 11: ("server",)},
         ),
+        _began_lately(),
     ]
+
+
+def _began_lately() -> dict[str, Any]:
+    """An error that was new half an hour ago still is: of the last hour it is told as one."""
+    hours = 9 * DAY
+    errors = [*[0.0] * (2 * hours - 1), 3.0, 3.0]
+    new = [_info("UploadNewErrorType", segment="error_type", member="server")]
+    return {
+        "name": "an error that began between two looks",
+        "interval": f"{STEP // 2}m",
+        "input_series": [
+            series("upload:errors:increase", _column(errors), error_type="server", window="1h")
+        ],
+        "promql_expr_test": [
+            _asked('ALERTS{alertname="UploadNewErrorType"}', hours - 1, []),
+            _asked('ALERTS{alertname="UploadNewErrorType"}', hours, new),
+        ],
+    }
+
+
+def minutes_test() -> dict[str, Any]:
+    """The same comparisons minute by minute, with what the week before amounts to as given."""
+    last = PHASE - 1
+
+    def phases(*values: float) -> str:
+        return " ".join(f"{value!r}x{last}" for value in values)
+
+    inputs = []
+    # Three deviations above the mean; a tenth above it; beyond both.
+    for alert, kpi in SPIKES.items():
+        rise = Numbers().get("alert:threshold", alert=alert, limit="rise")
+        about = {"kpi": kpi, "window": "1h"}
+        inputs += [
+            series("kpi:value", phases(13.0, 10.0 * rise, 14.0), **about),
+            series("kpi:events", phases(10.0, 10.0, 10.0), **about),
+            series("kpi:value:mean7d", phases(10.0, 10.0, 10.0), **about),
+            series("kpi:value:stddev7d", phases(1.0, 0.0, 1.0), **about),
+            series("kpi:value:week_ago", phases(10.0, 10.0, 10.0), **about),
+        ]
+    # Three deviations away from the mean; a tenth of the whole; beyond both.
+    about = {"segment": "device", "member": "mobile", "window": "1h"}
+    inputs += [
+        series("upload:share:ratio", phases(0.5, 0.1, 0.6), **about),
+        series("upload:share:mean7d", phases(0.125, 0.0, 0.125), **about),
+        series("upload:share:stddev7d", phases(0.125, 0.0, 0.125), **about),
+        series("upload:share:week_ago", phases(0.5, 0.5, 0.5), **about),
+        series("upload:ended:increase", phases(50.0, 50.0, 50.0), outcome="completed", window="1h"),
+    ]
+    unusual = [
+        *(
+            _firing("upload", Alert(alert, "medium", kpi, "1h", ""))
+            for alert, kpi in SPIKES.items()
+        ),
+        _info("UploadShareUnusual", segment="device", member="mobile"),
+    ]
+    names = "|".join((*SPIKES, "UploadShareUnusual"))
+    return {
+        "name": "a spike and a share on each of their numbers, and beyond them for a minute",
+        "interval": "1m",
+        "input_series": inputs,
+        "promql_expr_test": [
+            {
+                "expr": f'ALERTS{{alertstate="firing", alertname=~"{names}"}}',
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": labels, "value": 1} for labels in sorted(firing)],
+            }
+            for minute, firing in (
+                (PHASE - 1, []),
+                (2 * PHASE - 1, []),
+                (2 * PHASE, []),
+                (2 * PHASE + 1, unusual),
+            )
+        ],
+    }
 
 
 def _column(values: Sequence[float | None]) -> str:
@@ -548,6 +623,8 @@ def render(domain: str) -> str:
     tests = [kpi_test(domain, CONTRACT[domain], numbers)]
     trickle = TRICKLES[domain]
     tests += [trickle_test(domain, trickle, kpi, numbers) for kpi in trickle.kpis]
+    if domain == "upload":
+        tests.append(minutes_test())
     document = {
         "rule_files": ["fixtures/thresholds.yml", f"../../rules/{domain}.yml"],
         "evaluation_interval": "1m",
