@@ -12,6 +12,7 @@ import gc
 import logging
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -45,7 +46,7 @@ from exporter.receiver import Receiver
 from exporter.record import Codec
 from exporter.reports.reporting import Reporting
 from exporter.sessions import Sessions
-from exporter.settings import Settings
+from exporter.settings import Operations, Settings
 from exporter.sinks.influx import InfluxSink, line
 from exporter.sinks.prometheus import Exposition, Values
 from exporter.store import Store
@@ -165,10 +166,18 @@ class Application:
         exposition = Exposition(
             (engine.pipeline.store, engine.process), self._gauges(), engine.clock.now
         )
-        self._health = Health(engine=engine, exposition=exposition, delivery=self._delivery)
+        self._health = Health(
+            engine=engine,
+            exposition=exposition,
+            delivery=self._delivery,
+            token=settings.operations.secret(),
+        )
         await self._watch_disk()
         operations = await _listen(
-            self._health.handle, settings.operations.host, settings.operations.port
+            self._health.handle,
+            settings.operations.host,
+            settings.operations.port,
+            tls=_tls(settings.operations),
         )
         cleaner = Privacy(settings.lists, key.load(settings.journal.directory))
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
@@ -307,6 +316,14 @@ def _sink(settings: Settings) -> InfluxSink | None:
     )
 
 
+def _tls(operations: Operations) -> ssl.SSLContext | None:
+    if operations.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(operations.certificate, operations.private_key)
+    return context
+
+
 async def _listen(
     handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
     host: str,
@@ -315,6 +332,7 @@ async def _listen(
     head_seconds: float = 10.0,
     keepalive_timeout: float = 75.0,
     most_bytes: int = 1024,
+    tls: ssl.SSLContext | None = None,
 ) -> tuple[web.ServerRunner, int]:
     loop = asyncio.get_running_loop()
 
@@ -334,7 +352,7 @@ async def _listen(
     )
     runner = web.ServerRunner(server, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
-    site = Site(runner, host, port, head_seconds=head_seconds)
+    site = Site(runner, host, port, head_seconds=head_seconds, tls=tls)
     await site.start()
     return runner, site.port
 

@@ -6,6 +6,7 @@ Also the answer to what is not HTTP at all: aiohttp would echo the offending byt
 from __future__ import annotations
 
 import asyncio
+import ssl
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -55,9 +56,15 @@ class Site(web.TCPSite):
     """Listens, and closes connections whose head does not come in time."""
 
     def __init__(
-        self, runner: web.BaseRunner, host: str, port: int, *, head_seconds: float
+        self,
+        runner: web.BaseRunner,
+        host: str,
+        port: int,
+        *,
+        head_seconds: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(runner, host, port, backlog=BACKLOG)
+        super().__init__(runner, host, port, backlog=BACKLOG, ssl_context=tls)
         self._head_seconds = head_seconds
         self._connections: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -67,7 +74,11 @@ class Site(web.TCPSite):
         await web.BaseSite.start(self)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self._connection, self._host, self._port, backlog=self._backlog
+            self._connection,
+            self._host,
+            self._port,
+            backlog=self._backlog,
+            ssl=self._ssl_context,
         )
         self._bound_port = self._server.sockets[0].getsockname()[1]
         self._sweeper = loop.create_task(self._sweep())

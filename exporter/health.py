@@ -7,6 +7,7 @@ never *not ready*: that is what the journal and the outbox are for. No traffic i
 from __future__ import annotations
 
 import asyncio
+import hmac
 import zlib
 from http import HTTPStatus
 
@@ -21,8 +22,11 @@ from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
 class Health:
     """The operations port's handlers."""
 
-    def __init__(self, *, engine: Engine, exposition: Exposition, delivery: Delivery) -> None:
+    def __init__(
+        self, *, engine: Engine, exposition: Exposition, delivery: Delivery, token: str
+    ) -> None:
         self._engine = engine
+        self._bearer = f"Bearer {token}".encode() if token else b""
         self._exposition = exposition
         self._delivery = delivery
         self.stopping = False
@@ -32,12 +36,17 @@ class Health:
         if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
         if request.path == "/metrics":
-            return await self._metrics(request)
+            return await self._metrics(request) if self._may_read(request) else _who()
         if request.path == "/health/live":
             return answer({"status": "alive"})
         if request.path == "/health/ready":
             return self._ready()
         return problem(HTTPStatus.NOT_FOUND, "not_found")
+
+    def _may_read(self, request: web.BaseRequest) -> bool:
+        """Probes of health need no token: whoever runs us can ask them, and they say nothing."""
+        given = request.headers.get(hdrs.AUTHORIZATION, "").encode(errors="backslashreplace")
+        return not self._bearer or hmac.compare_digest(given, self._bearer)
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         text = await self._exposition.render()
@@ -59,6 +68,12 @@ class Health:
             return answer({"status": status, "checks": checks}, HTTPStatus.SERVICE_UNAVAILABLE)
         degraded = self._delivery.status not in {"ok", "not configured"}
         return answer({"status": "degraded" if degraded else "ready", "checks": checks})
+
+
+def _who() -> web.Response:
+    response = problem(HTTPStatus.UNAUTHORIZED, "unauthorised")
+    response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    return response
 
 
 def _gzip(text: bytes) -> bytes:

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -53,6 +53,17 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _secret(given: SecretStr, file: Path | None) -> str:
+    return given.get_secret_value() if file is None else file.read_text().strip()
+
+
+def _on_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Receiver(Part):
@@ -103,6 +114,32 @@ class Operations(Part):
 
     host: str = Field("127.0.0.1", description="Address of /metrics and /health.")
     port: Port = Field(9464, description="Port of /metrics and /health; 0 takes a free one.")
+    token: SecretStr = Field(
+        SecretStr(""),
+        description="Token for /metrics (Authorization: Bearer); needed where the address is not "
+        "on loopback.",
+    )
+    token_file: Path | None = Field(None, description="File that holds the token instead.")
+    certificate: Path | None = Field(
+        None, description="Certificate (PEM, with its chain) for TLS; needs the private key."
+    )
+    private_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
+
+    @model_validator(mode="after")
+    def is_guarded(self) -> Self:
+        """Numbers are nobody's business whom nobody has let in."""
+        open_to_all = not self.token.get_secret_value() and self.token_file is None
+        if open_to_all and not _on_loopback(self.host):
+            raise ValueError(
+                f"{self.host} is not on loopback: EXPORTER_OPERATIONS__TOKEN_FILE is needed"
+            )
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("a certificate and its private key are given together")
+        return self
+
+    def secret(self) -> str:
+        """The token, from wherever it is; OSError where the file cannot be read."""
+        return _secret(self.token, self.token_file)
 
 
 class Journal(Part):
@@ -146,9 +183,7 @@ class Influx(Part):
 
     def secret(self) -> str:
         """The token, from wherever it is; OSError where the file cannot be read."""
-        if self.token_file is not None:
-            return self.token_file.read_text().strip()
-        return self.token.get_secret_value()
+        return _secret(self.token, self.token_file)
 
     def authorisation(self) -> dict[str, str]:
         """The header for requests; none where the address itself has a name and a password."""

@@ -121,6 +121,7 @@ class Layout:
         for folder in (targets, alertmanager, self.directory / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
         _link(config / "prometheus.yml", ROOT / "prometheus" / "prometheus.yml")
+        _link(config / "operations_token", ROOT / "prometheus" / "operations_token")
         _link(self.directory / "rules", ROOT / "rules")
         _write_target(targets / "exporter.json", self.operations)
         _write_target(targets / "alertmanager.json", self.alertmanager)

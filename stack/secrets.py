@@ -13,7 +13,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / ".secrets"
 
-OURS: Final = ("grafana_password", "influx_password", "influx_token")
+OURS: Final = ("grafana_password", "influx_password", "influx_token", "operations_token")
 CHANNELS: Final = {
     "slack_url": "http://127.0.0.1:9/slack",
     "smtp_password": "none",

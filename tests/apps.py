@@ -102,7 +102,7 @@ def settings(folder: Path, **parts: Any) -> Settings:
     """Settings for a test: free ports, files in `folder`, no floor under the disk."""
     return Settings(
         receiver=Receiver(**{"port": 0, **parts.pop("receiver", {})}),
-        operations=Operations(port=0),
+        operations=parts.pop("operations", Operations(port=0)),
         journal=Journal(**{"directory": folder, "floor_bytes": 0, **parts.pop("journal", {})}),
         **parts,
     )

@@ -223,8 +223,10 @@ def test_the_exporters_variables_are_settings_and_their_values_are_valid(
 ) -> None:
     environment: dict[str, str] = SERVICES["exporter"]["environment"]
     in_image = re.findall(r"(EXPORTER_\w+)=(\S+)", DOCKERFILE)
-    for variable, value in (*environment.items(), *in_image):
+    variables = [*environment.items(), *in_image]
+    for variable, value in variables:
         monkeypatch.setenv(variable, value)
+    for variable, _ in variables:
         part, _, knob = variable.removeprefix("EXPORTER_").lower().partition("__")
         assert knob in type(getattr(Settings(), part)).model_fields, variable
     settings = Settings()
@@ -297,6 +299,8 @@ def test_prometheus_takes_the_configuration_as_it_is_mounted(tmp_path: Path) -> 
             link = tmp_path / target.lstrip("/")
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(Path(source).absolute())
+    for secret in service["secrets"]:
+        (tmp_path / secret["target"].lstrip("/")).write_text("secret")
     (config,) = [each for each in service["command"] if each.startswith("--config.file=")]
     file = tmp_path / config.partition("=")[2].lstrip("/")
     checked = subprocess.run(

@@ -1,13 +1,18 @@
 """The operations port: alive, ready, degraded, and the numbers."""
 
 import gzip
+import ssl
+from pathlib import Path
 
 import pytest
+import trustme
+from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from exporter import telemetry
 from exporter.metric import AnyMetric, Counter, Gauge, Histogram, Level
-from exporter.settings import Influx
+from exporter.settings import Influx, Operations
 from tests.apps import Running, Start
 from tests.beacons import UPLOAD_PERFORMANCE
 from tests.pipelines import CATALOGUE
@@ -120,3 +125,57 @@ async def test_every_label_set_is_there_before_anything_happens(app: Running) ->
 @pytest.mark.parametrize("path", ["/", "/v1/events", "/health", "/metrics/x"])
 async def test_there_is_nothing_else_on_the_operations_port(app: Running, path: str) -> None:
     assert (await app.ask("GET", app.operations + path)).status == 404
+
+
+# -- who may read ----------------------------------------------------------------------------------
+TOKEN = "a token of this test"  # noqa: S105 - of nobody else
+
+
+@pytest.fixture
+async def guarded(start: Start) -> Running:
+    return await start(operations=Operations(port=0, token=SecretStr(TOKEN)))
+
+
+async def read(app: Running, authorisation: str | None) -> int:
+    headers = {} if authorisation is None else {"Authorization": authorisation}
+    return (await app.ask("GET", f"{app.operations}/metrics", headers=headers)).status
+
+
+async def test_whoever_has_the_token_may_read_the_numbers(guarded: Running) -> None:
+    assert await read(guarded, f"Bearer {TOKEN}") == 200
+
+
+@pytest.mark.parametrize(
+    "authorisation", [None, "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \u00e4"]
+)
+async def test_nobody_else_may(guarded: Running, authorisation: str | None) -> None:
+    assert await read(guarded, authorisation) == 401
+
+
+async def test_health_is_nobodys_secret(guarded: Running) -> None:
+    for path in ("/health/live", "/health/ready"):
+        assert (await guarded.ask("GET", guarded.operations + path)).status == 200
+
+
+async def test_without_a_token_any_is_fine(app: Running) -> None:
+    assert await read(app, "Bearer whatever") == 200
+
+
+async def test_the_numbers_may_come_over_tls(start: Start, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    own = authority.issue_cert("127.0.0.1")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    own.cert_chain_pems[0].write_to_path(certificate)
+    own.private_key_pem.write_to_path(key)
+    operations = Operations(port=0, certificate=certificate, private_key=key)
+    app = await start(operations=operations)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    address = app.operations.replace("http:", "https:")
+
+    async with (
+        ClientSession() as session,
+        session.get(f"{address}/metrics", ssl=trusting) as answer,
+    ):
+        assert answer.status == 200
+        assert "exporter_build_info" in await answer.text()
