@@ -89,6 +89,7 @@ _CANNOT_START: Final = (
     UnreadableJournalError,
     UnreadableStateError,
     UnusableKeyError,
+    UnusableSecretError,
 )
 
 

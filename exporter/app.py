@@ -34,7 +34,7 @@ from exporter.event import Choices, Patience
 from exporter.events import DOMAINS
 from exporter.events.platform.classes import CheckSource
 from exporter.events.platform.services import Checked
-from exporter.formats import formats
+from exporter.formats import Clients, formats, tusd
 from exporter.formats.native import Native
 from exporter.health import Health
 from exporter.jobs import Hour, Job, Jobs
@@ -185,7 +185,7 @@ class Application:
         cleaner.client("Mozilla/5.0")
         receiver = Receiver(
             engine=engine,
-            formats=formats(DOMAINS, cleaner),
+            formats=formats(DOMAINS, cleaner, _clients(settings)),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,
         )
@@ -300,6 +300,12 @@ def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
         sessions=Sessions(lifecycles, patience, choices),
         trials=settings.labels.experiments,
         most_tag_values=settings.labels.most_tag_values,
+    )
+
+
+def _clients(settings: Settings) -> Clients:
+    return Clients(
+        tusd=tusd.Knobs(settings.tusd.country_header), webhooks=settings.webhooks.knobs()
     )
 
 

@@ -25,6 +25,8 @@ from pydantic_settings import (
 )
 
 from exporter.catalogue import BUDGET, DEFAULTS, Lists
+from exporter.formats import webhooks
+from exporter.formats.webhooks.signature import standard_key
 from exporter.metric import (
     Cache,
     Cdn,
@@ -57,6 +59,12 @@ def _split(value: object) -> object:
 
 def _secret(given: SecretStr, file: Path | None) -> str:
     return given.get_secret_value() if file is None else file.read_text().strip()
+
+
+def _secrets(given: tuple[SecretStr, ...], file: Path | None) -> tuple[str, ...]:
+    if file is not None:
+        return tuple(file.read_text().replace(",", " ").split())
+    return tuple(secret.get_secret_value() for secret in given)
 
 
 def _on_loopback(host: str) -> bool:
@@ -334,6 +342,50 @@ class Generation(Part):
     )
 
 
+class Tusd(Part):
+    """The hooks of a tusd."""
+
+    country_header: str = Field(
+        "",
+        description="Header in which what stands before tusd names the client's country "
+        "(ISO 3166-1).",
+    )
+
+
+class Webhooks(Part):
+    """The providers whose webhooks are taken; one without a secret is not."""
+
+    replicate_secrets: Annotated[tuple[SecretStr, ...], Listed] = Field(
+        (), description="Signing secrets of Replicate (whsec_…); by commas while one is replaced."
+    )
+    replicate_secrets_file: Path | None = Field(None, description="File that holds them instead.")
+    mux_secrets: Annotated[tuple[SecretStr, ...], Listed] = Field(
+        (), description="Signing secrets of Mux; by commas while one is replaced."
+    )
+    mux_secrets_file: Path | None = Field(None, description="File that holds them instead.")
+    tolerance_seconds: float = Field(
+        300.0, gt=0, description="By how much the time of a webhook may differ from ours."
+    )
+
+    split = field_validator("replicate_secrets", "mux_secrets", mode="before")(_split)
+
+    @field_validator("replicate_secrets")
+    @classmethod
+    def are_standard(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """What is no secret would look like a provider that forges."""
+        for secret in secrets:
+            standard_key(secret.get_secret_value())
+        return secrets
+
+    def knobs(self) -> webhooks.Knobs:
+        """The secrets, from wherever they are; OSError where a file cannot be read."""
+        return webhooks.Knobs(
+            _secrets(self.replicate_secrets, self.replicate_secrets_file),
+            _secrets(self.mux_secrets, self.mux_secrets_file),
+            self.tolerance_seconds,
+        )
+
+
 class Probes(Part):
     """Our own look at the services."""
 
@@ -407,6 +459,8 @@ class Settings(BaseSettings):
     faro: Faro = Faro()
     playback: Playback = Playback()
     generation: Generation = Generation()
+    tusd: Tusd = Tusd()
+    webhooks: Webhooks = Webhooks()
     probes: Probes = Probes()
     reports: Reports = Reports()
     series_budget: int = Field(

@@ -7,8 +7,10 @@ declared by the domains that understand them (``Domain.beacons``); :mod:`.tracke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from exporter.event import Cleaner, Domain
+from exporter.formats import tusd, webhooks
 from exporter.formats.epas import Epas
 from exporter.formats.faro import Faro
 from exporter.formats.format import Format
@@ -16,10 +18,24 @@ from exporter.formats.native import Native
 from exporter.formats.peertube import PeerTube
 from exporter.formats.pillarbox import Pillarbox
 from exporter.formats.trackers import Trackers
+from exporter.formats.tusd import Tusd
 from exporter.formats.web_vitals import WebVitals
+from exporter.formats.webhooks import Webhooks
 
 
-def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
+class Clients(NamedTuple):
+    """What a team may say about the clients that it has: the knobs of every format."""
+
+    tusd: tusd.Knobs = tusd.Knobs()
+    webhooks: webhooks.Knobs = webhooks.Knobs()
+
+
+AS_SHIPPED: Final = Clients()
+
+
+def formats(
+    domains: Sequence[Domain], cleaner: Cleaner, clients: Clients = AS_SHIPPED
+) -> dict[str, Format]:
     """Every path that takes beacons, and who reads what comes there."""
     read: tuple[Format, ...] = (
         Native(domains, cleaner),
@@ -29,5 +45,7 @@ def formats(domains: Sequence[Domain], cleaner: Cleaner) -> dict[str, Format]:
         Pillarbox(cleaner),
         Epas(cleaner),
         PeerTube(),
+        Tusd(cleaner, clients.tusd),
+        Webhooks(cleaner, clients.webhooks),
     )
     return {path: form for form in read for path in form.paths}
