@@ -18,6 +18,7 @@ from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.check import check
 from exporter.checkpoint import StateInUseError, UnreadableStateError
 from exporter.events import DOMAINS
+from exporter.formats.webhooks.signature import UnusableSecretError
 from exporter.key import UnusableKeyError
 from exporter.probes import UnknownServiceError
 from exporter.record import UnreadableJournalError
