@@ -25,7 +25,7 @@ from grafana.build.style import (
     Tag,
 )
 
-CHOSEN: Final = '"video" =~ /^${video:regex}$/'
+CHOSEN: Final = '"preview" = \'no\' AND "video" =~ /^${video:regex}$/'
 REAL: Final = '"preview" = \'no\' AND "device" =~ /^${device:regex}$/'
 
 
@@ -101,6 +101,7 @@ BOARD: Final = Board(
                         Column("low", "under 50 %"),
                     ],
                     sort=("views", True),
+                    then=("viewers", True),
                 ),
             ],
         ),

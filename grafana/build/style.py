@@ -647,6 +647,8 @@ class Listing(Panel):
     """Quotients of two fields: (name, dividend, divisor)."""
     sort: tuple[str, bool] | None = None
     """The title of the column to sort by, and whether the largest comes first."""
+    then: tuple[str, bool] | None = None
+    """The same of the column that decides among equals."""
 
     def build(self) -> model.Panel:
         """The panel as Grafana wants it."""
@@ -659,9 +661,12 @@ class Listing(Panel):
             if looks:
                 panel.override_by_name(column.title, looks)
         panel.no_value("none")
-        if self.sort is not None:
-            title, descending = self.sort
-            panel.sort_by([common.TableSortByFieldState().display_name(title).desc(descending)])
+        panel.sort_by(
+            [
+                common.TableSortByFieldState().display_name(title).desc(descending)
+                for title, descending in filter(None, (self.sort, self.then))
+            ]
+        )
         return panel.build()
 
     def _transformations(self) -> Iterator[model.DataTransformerConfig]:
