@@ -149,14 +149,16 @@ class Faro(Format):
         batch_id = _batch_id(body, page, sender)
         events: list[Event] = []
         rejected: list[Rejected] = []
-        cleaner, who = self._cleaner, {}
+        cleaner = self._cleaner
+        who: dict[tuple[bool, str | None], dict[str, Any]] = {}
         for each in self._told(batch, page, batch_id):
             if isinstance(each, Rejected):
                 rejected.append(each)
             else:
-                if each.begins not in who:
-                    who[each.begins] = each.who(cleaner)
-                events.append(each.cleaned(cleaner, who[each.begins]))
+                alike = each.begins, each.page_view_id
+                if alike not in who:
+                    who[alike] = each.who(cleaner)
+                events.append(each.cleaned(cleaner, who[alike]))
             if len(events) + len(rejected) > sender.most_events:
                 raise RefusedError(Rejection.TOO_MANY_EVENTS)
         return Parsed(tuple(events), tuple(rejected))

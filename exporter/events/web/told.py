@@ -103,7 +103,7 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         return {}
 
     def who(self, cleaner: Cleaner) -> dict[str, Any]:
-        """Changes of what every event says of its page; alike for all that ``begins`` alike."""
+        """Changes of what every event says of its page; alike where the page and ``begins`` are."""
         client = cleaner.client(self.user_agent, self.country)
         if self.user_agent is None:
             client = client._replace(device=self.device, browser=self.browser, system=self.system)
