@@ -1,5 +1,5 @@
-// Opens pages in a real Chromium: for each line of JSON on standard input ({id, url, seconds}) a
-// page in a window and a profile of its own. When the page's promise `finished` is fulfilled, the
+// Opens pages in a real Chromium: for each line of JSON on standard input ({id, url, seconds, upload})
+// a page in a window and a profile of its own. When the page's promise `finished` is fulfilled, the
 // page is closed, with no farewell, and {id, told, errors} is printed: what the promise came to, and
 // what nobody caught in the page.
 
@@ -24,20 +24,23 @@ const browser = await puppeteer.launch({
   ],
 });
 
-async function visit({ url, seconds }) {
+async function visit({ url, seconds, upload }) {
   const context = await browser.createBrowserContext();
   const errors = [];
+  let patience;
   try {
     const page = await context.newPage();
+    if (upload) await page.emulateNetworkConditions({ upload, download: -1, latency: 0 });
     page.on("pageerror", (error) => errors.push(`${error.stack ?? error}`));
     const late = new Promise((_, reject) => {
-      setTimeout(() => reject(new Error(`not finished within ${seconds} s`)), 1000 * seconds);
+      patience = setTimeout(() => reject(new Error(`not finished within ${seconds} s`)), 1000 * seconds).unref();
     });
     const finished = page.goto(url).then(() => page.evaluate(() => window.finished));
     return { told: await Promise.race([finished, late]), errors };
   } catch (error) {
     return { errors: [...errors, `${error.stack ?? error}`], told: null };
   } finally {
+    clearTimeout(patience);
     await context.close();
   }
 }

@@ -26,12 +26,17 @@ class Browser:
         self._ids = itertools.count()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
-    async def visit(self, url: str, *, seconds: float = 60.0, may_break: bool = False) -> Any:
-        """Open a page, wait for its promise ``finished``, close it; what the promise came to."""
+    async def visit(
+        self, url: str, *, seconds: float = 60.0, may_break: bool = False, upload: float = 0.0
+    ) -> Any:
+        """Open a page, wait for its promise ``finished``, close it; what the promise came to.
+
+        ``upload`` is how many bytes it may send in a second, where that is limited.
+        """
         assert self._process.stdin is not None
         number = next(self._ids)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        line = json.dumps({"id": number, "url": url, "seconds": seconds}) + "\n"
+        line = json.dumps({"id": number, "url": url, "seconds": seconds, "upload": upload}) + "\n"
         self._process.stdin.write(line.encode())
         told, errors = await answer
         assert told is not None, errors
@@ -50,9 +55,8 @@ class Browser:
 
 @asynccontextmanager
 async def chromium(folder: Path) -> AsyncIterator[Browser]:
-    """Run Chromium until the block ends; its profile and its log are in ``folder``."""
+    """Run Chromium until the block ends; its profile and its log come into ``folder``."""
     assert (NODE_MODULES / "puppeteer-core").is_dir(), "make clients installs what is missing"
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "browser.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             NODE,
