@@ -522,6 +522,12 @@ def test_who_watches_faster_comes_further() -> None:
     assert path_of((15, 15), (30, 45)) == [(0, 1), (4, 4)]
 
 
+def test_before_the_first_beacon_and_after_a_jump_the_speed_says_how_far_it_was() -> None:
+    assert path_of((15, 107.5), (17, 302), speed=0.5) == [(10, 10), (30, 30)]
+    assert path_of((15, 130), (17, 304), speed=2.0) == [(10, 12), (30, 30)]
+    assert path_of((2, 131), speed=4.0) == [(12, 13)]
+
+
 def test_the_segments_that_a_play_reached_are_counted_once_each() -> None:
     path = Path()
     for watched, position in ((30, 30), (31, 300), (46, 315), (47, 10), (67, 30), (68, 50)):

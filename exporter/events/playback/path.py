@@ -33,6 +33,7 @@ SLACK: Final = 5.0
 STRETCH: Final = 1.25
 """How much further than its time a play may come: players round, and time their beacons badly."""
 
+SLOWEST: Final = 0.25
 FASTEST: Final = 4.0
 
 _RUN: Final = struct.Struct("<HH")
@@ -63,7 +64,7 @@ class Path(msgspec.Struct, gc=False, omit_defaults=True):
         """
         if watched < self.watched:
             return
-        pace = min(speed, FASTEST) if speed is not None and speed > 1.0 else 1.0
+        pace = min(max(speed, SLOWEST), FASTEST) if speed is not None and speed > 0 else 1.0
         if not self.waiting:
             self.waiting = _SAMPLE.pack(watched, position, pace, now)
             return
@@ -95,11 +96,11 @@ class Path(msgspec.Struct, gc=False, omit_defaults=True):
                 self._cover(max(0.0, position - watched * pace), position)
         elif came <= 0:
             self.going_on = self.going_on and abs(moved) <= SLACK
-        elif 0 <= moved <= came * pace * STRETCH + SLACK:
+        elif 0 <= moved <= came * max(pace, 1.0) * STRETCH + SLACK:
             self._cover(self.position, position)
         else:
             self.going_on = False
-            self._cover(max(0.0, position - min(came, SLACK)), position)
+            self._cover(max(0.0, position - min(came * pace, SLACK)), position)
         self.watched, self.position = watched, position
 
     def _cover(self, start: float, end: float) -> None:
