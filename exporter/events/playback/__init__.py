@@ -2,10 +2,11 @@
 
 ``told`` what players and servers say about one play · ``trackers`` the bodies in which pages say
 it · ``learning`` what each of them means · ``lifecycle`` how a play ends · ``state`` what is
-remembered until then · ``timeline`` its states and the time in each · ``path`` the parts that it
-has shown · ``order`` the beacons that are missing · ``totals`` the numbers that grow ·
-``concluded`` what follows from it · ``video`` the totals of one video · ``tally`` what is counted
-of plays that nobody names · ``classes`` the closed sets · ``metrics`` the numbers that come out.
+remembered until then · ``timeline`` its states and the time in each · ``heard`` what samples say
+besides · ``path`` the parts that it has shown · ``order`` the beacons that are missing ·
+``totals`` the numbers that grow · ``concluded`` what follows from it · ``video`` the totals of
+one video · ``tally`` what is counted of plays that nobody names · ``classes`` the closed sets ·
+``metrics`` the numbers that come out.
 """
 
 from exporter.event import Domain
@@ -29,6 +30,7 @@ DOMAIN = Domain(
         concluded.Advanced,
         concluded.ErrorMet,
         concluded.Clamped,
+        concluded.Repaired,
         concluded.Ended,
         concluded.Amended,
         video.MinuteTotalled,

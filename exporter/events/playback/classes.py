@@ -36,6 +36,42 @@ class Player(Known):
     OTHER = "other"
 
 
+class CmcdPlayer(Known):
+    """The player, as far as its CMCD is known to need repairs."""
+
+    HLS_JS = "hls.js"
+    DASH_JS = "dash.js"
+    SHAKA = "shaka"
+    OTHER = "other"
+
+
+class PlayerState(Known):
+    """What a player does at a moment (CTA-5004-B, key ``sta``); ``other`` means nothing."""
+
+    PRELOADING = "preloading"
+    STARTING = "starting"
+    PLAYING = "playing"
+    SEEKING = "seeking"
+    REBUFFERING = "rebuffering"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    ENDED = "ended"
+    FAILED = "failed"
+    QUIT = "quit"
+    OTHER = "other"
+
+
+class Repair(Closed):
+    """What a player gets wrong and is repaired here (docs/clients says which player does what)."""
+
+    EPOCH_TTFB = "epoch_ttfb"
+    BARE_EC = "bare_ec"
+    BOGUS_MSD = "bogus_msd"
+    STALL_BEFORE_START = "stall_before_start"
+    REPEATED_BSD = "repeated_bsd"
+    NO_STATES = "no_states"
+
+
 class BeaconFormat(Known):
     """In which form the beacons of a play came, as far as their loss can be seen."""
 

@@ -8,12 +8,14 @@ from exporter.event import Client, Event, Field, Network, Point
 from exporter.events.playback import metrics
 from exporter.events.playback.classes import (
     BeaconFormat,
+    CmcdPlayer,
     Completed,
     Completion,
     ErrorType,
     Outcome,
     Player,
     Preview,
+    Repair,
 )
 from exporter.events.playback.totals import Kind, Totals, labels, observations
 from exporter.metric import Observation
@@ -113,6 +115,17 @@ class Clamped(Conclusion, frozen=True, kw_only=True, gc=False, tag="playback.cla
     def observe(self) -> list[Observation]:
         """One absurd number."""
         return [metrics.CLAMPED()]
+
+
+class Repaired(Conclusion, frozen=True, kw_only=True, gc=False, tag="playback.repaired"):
+    """Something that a player gets wrong was made good in a play, for the first time."""
+
+    player: CmcdPlayer
+    repair: Repair
+
+    def observe(self) -> list[Observation]:
+        """One play and repair."""
+        return [metrics.REPAIRS(metrics.RepairLabels(self.player, self.repair))]
 
 
 class Segments(NamedTuple):

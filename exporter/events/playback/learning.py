@@ -8,8 +8,16 @@ from typing import Any, Final
 
 from exporter.event import NOBODY, Event, Network
 from exporter.events.playback import told
-from exporter.events.playback.classes import BeaconFormat, ErrorType, Outcome, Player, Preview
+from exporter.events.playback.classes import (
+    BeaconFormat,
+    ErrorType,
+    Outcome,
+    Player,
+    PlayerState,
+    Preview,
+)
 from exporter.events.playback.concluded import Clamped, ErrorMet, Viewed
+from exporter.events.playback.heard import Heard, Mean
 from exporter.events.playback.order import sequence
 from exporter.events.playback.path import Path
 from exporter.events.playback.state import Facts
@@ -41,7 +49,7 @@ def learn(facts: Facts, event: told.Told, now: float) -> Concluded:
         # The trackers of our pages count for themselves, and know no states.
         facts.timeline = facts.timeline or Timeline()
         number = -1 if event.sequence is None else event.sequence
-        facts.timeline.saw(Sign(means[0], number, instant, means[1]))
+        facts.timeline.saw(Sign(means[0], number, instant, *means[1:]))
     return concluded
 
 
@@ -54,6 +62,8 @@ _UNDECIDED: Final = frozenset(
 def _wants(event: told.Told) -> bool:
     if isinstance(event, told.Failed):
         return event.fatal
+    if isinstance(event, told.Sampled):
+        return _shows_attempt(event)
     return type(event) not in _UNDECIDED
 
 
@@ -92,7 +102,7 @@ def _shared(name: str) -> str:
 _LIMITED: Final = (
     *("duration", "sequence", "startup", "stall", "bitrate", "position", "clock"),
     *Totals._fields,
-    *("loading", "played"),
+    *("loading", "played", "measured"),
 )
 """What can be absurd, each counted once for each play: a repetition is no other absurdity."""
 
@@ -115,8 +125,11 @@ def _limited(
 
 
 # -- what each event means -----------------------------------------------------------------------
-Means = tuple[Change, float] | None
-"""How the play changes, with a number that belongs to it; None where it was absurd."""
+Means = tuple[Change, float] | tuple[Change, float, float, float] | None
+"""How the play changes, a number that belongs to it, and from then on bitrate and speed.
+
+None where it says nothing of that, or what it says is absurd.
+"""
 
 
 def _request(facts: Facts, event: told.Requested, instant: Instant, concluded: Concluded) -> Means:
@@ -288,6 +301,129 @@ def _end(facts: Facts, outcome: Outcome) -> None:
         facts.outcome = outcome if known is None else max(known, outcome, key=_OUTCOMES.index)
 
 
+# -- samples -------------------------------------------------------------------------------------
+_CHANGES: Final = {
+    PlayerState.PRELOADING: Change.IS_PRELOADING,
+    PlayerState.STARTING: Change.IS_STARTING,
+    PlayerState.PLAYING: Change.PLAYING,
+    PlayerState.SEEKING: Change.IS_SEEKING,
+    PlayerState.REBUFFERING: Change.IS_REBUFFERING,
+    PlayerState.PAUSED: Change.PAUSED,
+    PlayerState.WAITING: Change.IS_WAITING,
+    PlayerState.ENDED: Change.IS_ENDED,
+    PlayerState.FAILED: Change.OVER,
+    PlayerState.QUIT: Change.OVER,
+}
+"""What each state means, if it is not the one that the play is in already."""
+
+_BEFORE_START: Final = frozenset(
+    {PlayerState.PRELOADING, PlayerState.STARTING, PlayerState.WAITING}
+)
+_SHOW_ATTEMPT: Final = frozenset(
+    {
+        PlayerState.STARTING,
+        PlayerState.PLAYING,
+        PlayerState.REBUFFERING,
+        PlayerState.ENDED,
+        PlayerState.FAILED,
+    }
+)
+
+
+def _shows_attempt(event: told.Sampled) -> bool:
+    """Whether somebody wanted the play to begin, and it will be known whether it has.
+
+    dash.js is starting from the moment it is there, wanted or not; who wants it to begin also
+    makes it tell how long that took, even if falsely. Shaka always tells that, or has not begun.
+    """
+    if event.state is PlayerState.STARTING and event.player is Player.DASH_JS:
+        return event.startup_seconds is not None
+    return (
+        event.state in _SHOW_ATTEMPT
+        or event.startup_seconds is not None
+        or event.urgent is not None
+        or event.starved
+        or event.fatal is True
+        or event.player is Player.SHAKA
+    )
+
+
+def _sample(facts: Facts, event: told.Sampled, instant: Instant, concluded: Concluded) -> Means:
+    facts.prepared = True
+    heard = facts.heard = facts.heard or Heard()
+    _measure(heard, facts, event, instant, concluded)
+    for repair in event.repaired:
+        heard.repair(repair)
+    if event.error_type is not None:
+        meet(facts, event.error_type, concluded)
+        heard.erred = heard.erred or event.fatal is None
+    heard.samples += event.at is not None
+    state = event.state
+    if event.fatal or state is PlayerState.FAILED:
+        heard.failed = True
+        _end(facts, Outcome.FAILED)
+    elif state is PlayerState.ENDED:
+        _end(facts, Outcome.FINISHED)
+    elif state is PlayerState.QUIT:
+        facts.left = earlier(facts.left, instant)
+        _end(facts, Outcome.LEFT)
+    elif state is PlayerState.PLAYING:
+        facts.started = True
+        facts.first_frame = earlier(facts.first_frame, instant)
+    if state is None or state is PlayerState.OTHER:
+        return None
+    heard.stated = True
+    startup = event.startup_seconds if state is PlayerState.PLAYING else None
+    bitrate = _limited(facts, "bitrate", event.bitrate_bps, MOST_BITS, concluded)
+    speed = 1.0 if event.speed is None else event.speed
+    return _CHANGES[state], _usable(startup), UNSAID if bitrate is None else bitrate, speed
+
+
+def _measure(
+    heard: Heard, facts: Facts, event: told.Sampled, instant: Instant, concluded: Concluded
+) -> None:
+    """What the player has measured itself."""
+
+    def usable(name: str, value: float | None, most: float) -> float | None:
+        return _limited(facts, name, value, most, concluded)
+
+    startup = usable("startup", event.startup_seconds, LONGEST)
+    if startup is not None:
+        heard.measure(startup, instant, premature=event.state in _BEFORE_START)
+    position = usable("position", event.position_seconds, LONGEST)
+    if position is not None:
+        facts.furthest = max(position, facts.furthest or 0.0)
+        if facts.about is None and event.at is not None:
+            facts.path = facts.path or Path()
+            facts.path.saw(event.at, position, event.speed, instant.server)
+    length = usable("stall", event.stall_seconds, LONGEST)
+    if length:
+        heard.stall(length)
+    heard.stalls = _most(heard.stalls, usable("stalls", event.stalls, MOST_COUNT))
+    heard.stalled = _most(heard.stalled, usable("stalled", event.stalled_seconds, LONGEST))
+    heard.starved += event.starved
+    heard.calm = heard.calm or event.urgent is False
+    top_bitrate = usable("bitrate", event.top_bitrate_bps, MOST_BITS)
+    heard.top_bitrate = _most(heard.top_bitrate, top_bitrate)
+    frames = usable("measured", event.dropped_frames, MOST_BITS)
+    heard.dropped_frames = _most(heard.dropped_frames, frames)
+    heard.throughput = _mean(heard.throughput, usable("measured", event.throughput_bps, MOST_BITS))
+    heard.buffer = _mean(heard.buffer, usable("measured", event.buffer_seconds, LONGEST))
+    heard.ttfb = _mean(heard.ttfb, usable("measured", event.ttfb_seconds, LONGEST))
+
+
+def _most(known: float, said: float | None) -> float:
+    return known if said is None else max(known, said)
+
+
+def _mean(known: Mean | None, said: float | None) -> Mean | None:
+    if said is None:
+        return known
+    mean = known or Mean()
+    mean.add(said)
+    return mean
+
+
 _MEANS: Final[dict[type[told.Told], Callable[[Facts, Any, Instant, Concluded], Means]]] = {
     told.Requested: _request,
     told.Prepared: _prepare,
@@ -302,5 +438,6 @@ _MEANS: Final[dict[type[told.Told], Callable[[Facts, Any, Instant, Concluded], M
     told.Finished: _finish,
     told.Left: _leave,
     told.Failed: _fail,
+    told.Sampled: _sample,
 }
 ABOUT: Final = tuple(_MEANS)

@@ -14,7 +14,14 @@ from typing import Final
 
 from exporter.event import Event, Moment, Step
 from exporter.events.playback import told
-from exporter.events.playback.classes import Completion, ErrorType, Outcome, Preview
+from exporter.events.playback.classes import (
+    CmcdPlayer,
+    Completion,
+    ErrorType,
+    Outcome,
+    Preview,
+    Repair,
+)
 from exporter.events.playback.concluded import (
     Advanced,
     Amended,
@@ -22,17 +29,23 @@ from exporter.events.playback.concluded import (
     Ended,
     Fields,
     FirstFrameShown,
+    Repaired,
     Segments,
     StallTimed,
     StartupTimed,
 )
+from exporter.events.playback.heard import Heard
 from exporter.events.playback.learning import ABOUT, clamp, learn, meet, view
 from exporter.events.playback.state import Facts, Phase, Play
+from exporter.events.playback.timeline import Mode
 from exporter.events.playback.totals import Kind
-from exporter.instant import Instant, between
+from exporter.instant import Instant, between, earlier
 
 SHORTEST_WAIT: Final = 1.0
 """Seconds; who waits less before going away has not been kept waiting (Mux)."""
+
+DISAGREEMENT: Final = 0.25
+"""Seconds by which a player may have measured more startup than its states show."""
 
 DETAILED: Final = 7200.0
 """Seconds after its end for which a play is remembered with its numbers, then only by name."""
@@ -100,10 +113,21 @@ class PlayLifecycle:
                 state.phase, state.due = Phase.OPEN, facts.last + patience.silence
             return Step(state, tuple(concluded))
         if not _is_attempt(facts):
-            return Step(None)
+            return Step(None, tuple(_repair_at_end(facts)))
+        return self._conclude(state, facts, moment)
+
+    def _conclude(self, state: Play, facts: Facts, moment: Moment) -> Step:
+        """It is over, unless a player has recovered from what it had called its end."""
+        now, patience = moment.now, moment.patience
+        concluded: list[Event] = []
+        if facts.heard is not None and facts.heard.failed and state.phase is Phase.SETTLING:
+            concluded = [*_introduce(facts), *_settle(facts, now), *_advance(facts)]
+            if _goes_on(facts):
+                state.phase, state.due = Phase.OPEN, facts.last + patience.silence
+                return Step(state, tuple(concluded))
         state.phase = Phase.OVER
         state.due = now + min(patience.remember, DETAILED)
-        return Step(state, tuple(_end(facts, moment)))
+        return Step(state, (*concluded, *_end(facts, moment)))
 
 
 def _is_attempt(facts: Facts) -> bool:
@@ -115,6 +139,24 @@ def _introduce(facts: Facts) -> Iterator[Event]:
     if not facts.introduced and _is_attempt(facts):
         facts.introduced = True
         yield Began(player=facts.player)
+        if facts.heard is not None:
+            # Samples have no request that would say what was asked for.
+            viewed: list[Event] = []
+            view(facts, False, viewed)
+            yield from viewed
+
+
+def _goes_on(facts: Facts) -> bool:
+    """Whether a play went on that a state had called failed: players recover from some errors."""
+    timeline = facts.timeline
+    if (
+        facts.outcome is not Outcome.FAILED
+        or timeline is None
+        or timeline.mode in {Mode.STARTING, Mode.OVER}
+    ):
+        return False
+    facts.outcome = None
+    return True
 
 
 def _settle(facts: Facts, until: float) -> Iterator[Event]:
@@ -127,6 +169,8 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
             yield StallTimed(seconds=seconds)
         if facts.timeline.absurd:
             yield from _clock_was_absurd(facts)
+    if facts.heard is not None:
+        yield from _settle_samples(facts, facts.heard, until)
     first_frame = facts.first_frame
     if first_frame is not None and first_frame.server <= until and facts.introduced:
         yield from _time_startup(facts)
@@ -134,10 +178,72 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
         yield from _time_loading(facts)
 
 
+def _settle_samples(facts: Facts, heard: Heard, until: float) -> Iterator[Event]:
+    """What samples say of a play that tells no states, and what had to be repaired."""
+    if not heard.stated:
+        facts.started = facts.started or heard.calm
+        measured_at = heard.measured_at
+        if measured_at is not None and measured_at.server <= until:
+            facts.started = True
+            facts.first_frame = earlier(facts.first_frame, measured_at)
+        for seconds in heard.lengths[heard.timed :]:
+            yield StallTimed(seconds=seconds)
+        heard.timed = len(heard.lengths)
+    if facts.timeline is not None and facts.timeline.stalled_early:
+        heard.repair(Repair.STALL_BEFORE_START)
+    if facts.introduced and facts.about is None:
+        yield from _repair(facts)
+
+
+def _repair(facts: Facts) -> Iterator[Event]:
+    heard = facts.heard
+    if heard is not None:
+        for repair in heard.repaired():
+            yield Repaired(player=CmcdPlayer(facts.player), repair=repair)
+
+
+def _repair_at_end(facts: Facts) -> Iterator[Event]:
+    if facts.heard is not None and facts.heard.is_stateless:
+        facts.heard.repair(Repair.NO_STATES)
+    yield from _repair(facts)
+
+
+def _requested(facts: Facts) -> Instant | None:
+    """When the play was asked for, if anybody said that, or else when its states begin."""
+    if facts.requested is None and facts.timeline is not None:
+        return facts.timeline.asked
+    return facts.requested
+
+
+def _time_sampled(facts: Facts, heard: Heard, first_frame: Instant) -> Iterator[Event]:
+    """States are believed, unless the player measured less: it may be starting all the time.
+
+    What it has measured before there was a first frame is no startup; nor is more than there was.
+    """
+    seconds, absurd = between(_requested(facts), first_frame)
+    if absurd:
+        yield from _clock_was_absurd(facts)
+        seconds = None
+    measured = heard.measured
+    if measured is not None:
+        if heard.is_premature(first_frame):
+            heard.repair(Repair.BOGUS_MSD)
+        elif seconds is None or measured < seconds:
+            seconds = measured
+        elif measured > seconds + DISAGREEMENT:
+            heard.repair(Repair.BOGUS_MSD)
+    if seconds is not None:
+        facts.startup_counted, facts.startup = True, seconds
+        yield StartupTimed(kind=_kind(facts), seconds=seconds)
+
+
 def _time_startup(facts: Facts) -> Iterator[Event]:
     """Request to first frame, once; the player's clock is believed before what it says of it."""
     requested, first_frame = facts.requested, facts.first_frame
     if facts.startup_counted or first_frame is None:
+        return
+    if facts.heard is not None:
+        yield from _time_sampled(facts, facts.heard, first_frame)
         return
     seconds, absurd = between(requested, first_frame)
     if absurd:
@@ -183,7 +289,9 @@ def _advance(facts: Facts) -> Iterator[Event]:
         facts.first_frame_counted = True
         yield FirstFrameShown(player=facts.player)
     known = facts.reported
-    if facts.timeline is not None:
+    if facts.heard is not None and not facts.heard.stated:
+        known = known.or_else(facts.heard.totals)
+    elif facts.timeline is not None:
         known = known.or_else(facts.timeline.totals)
     if known is facts.counted:
         return
@@ -214,6 +322,7 @@ def _end(facts: Facts, moment: Moment) -> Iterator[Event]:
     yield from _settle(facts, moment.now)
     yield from _time_startup(facts)
     yield from _advance(facts)
+    yield from _repair_at_end(facts)
     found: list[Event] = []
     view(facts, False, found)
     if facts.outcome is Outcome.FAILED and not facts.errors:
@@ -256,10 +365,11 @@ def _end(facts: Facts, moment: Moment) -> Iterator[Event]:
 def _outcome(facts: Facts) -> Outcome:
     if facts.started:
         return facts.outcome or Outcome.IDLE
-    if facts.outcome is Outcome.FAILED:
+    erred = facts.heard is not None and facts.heard.erred
+    if facts.outcome is Outcome.FAILED or erred:
         return Outcome.START_FAILED
     went = facts.left or Instant(facts.last)
-    waited, _ = between(facts.requested or Instant(facts.began), went)
+    waited, _ = between(_requested(facts) or Instant(facts.began), went)
     if waited is not None and waited >= SHORTEST_WAIT:
         return Outcome.START_EXITED
     return Outcome.START_DROPPED
@@ -282,6 +392,8 @@ def _fields(facts: Facts) -> Fields:
     ):
         if value is not None:
             fields.append((name, value))
+    if facts.heard is not None:
+        fields += facts.heard.fields()
     fields.append(("errors", facts.errors.bit_count()))
     if facts.sequence is not None:
         fields.append(("beacons_expected", facts.sequence.expected))

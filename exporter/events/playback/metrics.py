@@ -11,12 +11,14 @@ from typing import NamedTuple
 from exporter.event import Device, Network
 from exporter.events.playback.classes import (
     BeaconFormat,
+    CmcdPlayer,
     Completed,
     ErrorType,
     Incident,
     Outcome,
     Player,
     Preview,
+    Repair,
     Transport,
 )
 from exporter.metric import Cdn, Counter, Histogram, Unlabelled
@@ -65,6 +67,11 @@ class OfType(NamedTuple):
 
 class OfFormat(NamedTuple):
     format: BeaconFormat
+
+
+class RepairLabels(NamedTuple):
+    player: CmcdPlayer
+    reason: Repair
 
 
 class ByIncident(NamedTuple):
@@ -198,6 +205,16 @@ TALLIED_BYTES = Counter(
     "video_playback_tallied_bytes_total",
     "Bytes of media in plays that nobody names (PeerTube): from servers, from peers, and to peers.",
     ByTransport,
+)
+UNATTRIBUTED = Counter(
+    "video_playback_unattributed_beacons_total",
+    "Beacons of players that name no session (dash.js as it comes), so that no play is in them.",
+    Unlabelled,
+)
+REPAIRS = Counter(
+    "video_player_repairs_total",
+    "Plays in which a defect of the player was repaired, each once for each defect.",
+    RepairLabels,
 )
 CLAMPED = Counter(
     "video_playback_clamped_total",

@@ -9,6 +9,7 @@ import msgspec
 from exporter.event import NOBODY, Client, Network, State
 from exporter.events.playback.classes import BeaconFormat, Outcome, Player
 from exporter.events.playback.concluded import Segments
+from exporter.events.playback.heard import Heard
 from exporter.events.playback.order import Sequence
 from exporter.events.playback.path import Path
 from exporter.events.playback.timeline import Timeline
@@ -66,6 +67,8 @@ class Facts(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     counted: Totals = NOTHING
     timeline: Timeline | None = None
     path: Path | None = None
+    heard: Heard | None = None
+    """What samples say, of a player that sends them."""
     sequence: Sequence | None = None
     errors: int = 0
     absurd: int = 0

@@ -21,8 +21,12 @@ MOST_BYTES: Final = 2.0**40
 class Tallied(
     Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="playback.tallied"
 ):
-    """Differences to what the same player said before; absurd ones are counted and not used."""
+    """Differences to what the same player said before; absurd ones are counted and not used.
 
+    ``beacons`` are those of a player that names no session at all.
+    """
+
+    beacons: float | None = None
     errors: float | None = None
     stalls: float | None = None
     quality_changes: float | None = None
@@ -33,6 +37,8 @@ class Tallied(
     def observe(self) -> list[Observation]:
         """Each number under what it counts."""
         found: list[Observation] = []
+        if self.beacons is not None and 0.0 < self.beacons <= MOST_COUNT:
+            found.append(metrics.UNATTRIBUTED((), self.beacons))
         for incident, count in (
             (Incident.ERROR, self.errors),
             (Incident.STALL, self.stalls),

@@ -14,11 +14,17 @@ from typing import Final
 
 import msgspec
 
-from exporter.events.playback.totals import Totals
+from exporter.events.playback.totals import UNSAID, Totals
 from exporter.instant import Instant, between
 
 MOST_WAITING: Final = 64
 """Signs that wait for others; of more, the earliest wait no longer."""
+
+SHORTEST_PAUSE: Final = 1.0
+"""Seconds; a shorter one before the end of the video is how browsers announce the end."""
+
+FASTEST: Final = 16.0
+"""The fastest that browsers play."""
 
 
 class Mode(IntEnum):
@@ -30,6 +36,9 @@ class Mode(IntEnum):
     SEEKING = 3
     PAUSED = 4
     OVER = 5
+    WAITING = 6
+    """The picture stands still, and that is no stall."""
+    SEEKING_IN_PAUSE = 7
 
 
 class Change(IntEnum):
@@ -48,18 +57,28 @@ class Change(IntEnum):
     PAUSED = 8
     OVER = 9
     BUFFERED = 10
+    IS_PRELOADING = 11
+    """From here on it is a state that is told, and may be the one that is known already."""
+    IS_STARTING = 12
+    IS_REBUFFERING = 13
+    IS_SEEKING = 14
+    IS_WAITING = 15
+    IS_ENDED = 16
 
 
 class Sign(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One sign of a play; ``sequence`` is -1 where unsaid.
 
-    ``value`` is seconds, or bits per second; of ALIVE and OVER the seconds played so far.
+    ``value`` is seconds, or bits per second; of ALIVE and OVER the seconds played so far, of
+    PLAYING the startup that the player has measured. ``bitrate`` and ``speed`` hold from then on.
     """
 
     change: Change
     sequence: int
     instant: Instant
     value: float = 0.0
+    bitrate: float = UNSAID
+    speed: float = UNSAID
 
     @property
     def place(self) -> tuple[int, float, int]:
@@ -84,7 +103,15 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
     mode: Mode = Mode.STARTING
     startup: float = 0.0
     """Time before the first frame; it is watched time once there is a first frame."""
+    asked: Instant | None = None
+    """Since when it is starting, by its states; if it never is, since when it is preloading."""
+    idle: bool = False
+    """Whether nobody waits for the first frame, because it is preloading or was paused."""
+    stalled_early: bool = False
+    """Whether it was called a stall that there was no first frame yet."""
     bitrate: float | None = None
+    speed: float = 1.0
+    pause: float = 0.0
     stall: float = 0.0
     watched: float = 0.0
     stalls: float = 0.0
@@ -147,6 +174,10 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
             self.absurd = self.absurd or absurd
             self._spend(seconds or 0.0)
         self.last = sign
+        if sign.bitrate >= 0:
+            self._render(sign.bitrate)
+        if sign.speed > 0:
+            self.speed = min(sign.speed, FASTEST)
         if sign.value and sign.change in {Change.ALIVE, Change.OVER}:
             self._play(sign)
         return self._change(sign)
@@ -171,21 +202,23 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
         mode = self.mode
         if mode is Mode.STARTING:
             self.startup += seconds
-        elif mode in {Mode.PLAYING, Mode.STALLED, Mode.SEEKING}:
+        elif mode is Mode.PAUSED:
+            self.pause += seconds
+        elif mode in _WATCHED:
             self.watched += seconds
             if mode is Mode.STALLED:
                 self.stalled += seconds
                 self.stall += seconds
             elif mode is Mode.PLAYING and self.bitrate is not None:
-                self.media += seconds
-                self.bits += seconds * self.bitrate
+                self.media += seconds * self.speed
+                self.bits += seconds * self.speed * self.bitrate
 
-    def _change(  # noqa: C901 - a table of changes, one line of meaning each
+    def _change(  # noqa: C901, PLR0911 - a table of changes, one line of meaning each
         self, sign: Sign
     ) -> list[float]:
         """Go over into the mode that a sign means; the stall that ended with it, if one did."""
         change, mode = sign.change, self.mode
-        moving = mode in {Mode.PLAYING, Mode.STALLED, Mode.SEEKING}
+        moving = mode in _WATCHED
         begins = change is Change.MOVED and mode is Mode.STARTING
         goes_on = change is Change.BUFFERED and mode in {Mode.STALLED, Mode.SEEKING}
         if change is Change.PLAYING or begins or goes_on:
@@ -197,22 +230,92 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
             self.stalls += 1.0
             self.stalled += sign.value
             return [sign.value]
-        elif change is Change.PAUSED and moving:
-            self.pauses += 1.0
-            return self._enter(Mode.PAUSED)
+        elif change is Change.PAUSED:
+            return self._pause()
         elif change is Change.SEEKED and mode is not Mode.STARTING:
             self.seeks += 1.0
             if moving:
                 return self._enter(Mode.SEEKING)
         elif change is Change.RENDITION:
-            self.quality_changes += self.bitrate not in {None, sign.value}
-            self.bitrate = sign.value
+            self._render(sign.value)
         elif change is Change.OVER:
             return self._enter(Mode.OVER)
+        elif change >= Change.IS_PRELOADING:
+            return self._be(sign)
         return []
+
+    def _be(self, sign: Sign) -> list[float]:
+        """Go over into a state that is told, unless the play is in it already."""
+        if self.mode is Mode.STARTING:
+            self._begin(sign)
+            return []
+        mode = _NEXT.get((self.mode, sign.change))
+        if mode is None:
+            # So a player that plays and is starting has come to the next period of its video.
+            return []
+        if mode is Mode.STALLED:
+            self.stalls += 1.0
+            self.stall = 0.0
+        elif sign.change is Change.IS_SEEKING:
+            self.seeks += 1.0
+        elif self.mode is Mode.PAUSED and self.pause < SHORTEST_PAUSE:
+            self.pauses -= 1.0
+        return self._enter(mode)
+
+    def _begin(self, sign: Sign) -> None:
+        """What a state means before the first frame."""
+        change = sign.change
+        if change is Change.IS_STARTING and (self.asked is None or self.idle):
+            self.asked, self.idle, self.startup = sign.instant, False, 0.0
+        elif change is Change.IS_PRELOADING and self.asked is None:
+            self.asked, self.idle, self.startup = sign.instant, True, 0.0
+        elif change is Change.IS_REBUFFERING:
+            self.stalled_early = True
+        elif change is Change.IS_ENDED:
+            self.mode = Mode.OVER
+
+    def _pause(self) -> list[float]:
+        mode = self.mode
+        if mode in _WATCHED:
+            self.pauses += 1.0
+            self.pause = 0.0
+            return self._enter(Mode.PAUSED)
+        if mode is Mode.SEEKING_IN_PAUSE:
+            self.mode = Mode.PAUSED
+        self.idle = mode is Mode.STARTING
+        return []
+
+    def _render(self, bitrate: float) -> None:
+        self.quality_changes += self.bitrate not in {None, bitrate}
+        self.bitrate = bitrate
 
     def _enter(self, mode: Mode) -> list[float]:
         before, self.mode = self.mode, mode
-        if before is Mode.STARTING and mode is Mode.PLAYING and not self.preloaded:
-            self.watched += self.startup
+        if before is Mode.STARTING and mode is Mode.PLAYING:
+            self._start()
         return [self.stall] if before is Mode.STALLED else []
+
+    def _start(self) -> None:
+        """The first frame: that somebody waited for it is watched time."""
+        if self.preloaded and self.asked is None:
+            return
+        measured = self.last.value if self.last is not None else 0.0
+        self.watched += min(self.startup, measured) if measured > 0 else self.startup
+
+
+_NEXT: Final = {
+    # Who waits for data within a pause has ended it; who does after a jump waits for the jump.
+    (Mode.PLAYING, Change.IS_REBUFFERING): Mode.STALLED,
+    (Mode.WAITING, Change.IS_REBUFFERING): Mode.STALLED,
+    (Mode.PAUSED, Change.IS_REBUFFERING): Mode.STALLED,
+    (Mode.SEEKING_IN_PAUSE, Change.IS_REBUFFERING): Mode.SEEKING,
+    (Mode.PLAYING, Change.IS_SEEKING): Mode.SEEKING,
+    (Mode.WAITING, Change.IS_SEEKING): Mode.SEEKING,
+    (Mode.STALLED, Change.IS_SEEKING): Mode.SEEKING,
+    (Mode.PAUSED, Change.IS_SEEKING): Mode.SEEKING_IN_PAUSE,
+    (Mode.PLAYING, Change.IS_WAITING): Mode.WAITING,
+    **{(mode, Change.IS_ENDED): Mode.OVER for mode in Mode},
+}
+"""In which mode a play is that was in another and tells a state; else it stays what it was."""
+
+_WATCHED: Final = frozenset({Mode.PLAYING, Mode.STALLED, Mode.SEEKING, Mode.WAITING})

@@ -26,7 +26,13 @@ from exporter.event import (
     System,
     Text,
 )
-from exporter.events.playback.classes import BeaconFormat, ErrorType, Player
+from exporter.events.playback.classes import (
+    BeaconFormat,
+    ErrorType,
+    Player,
+    PlayerState,
+    Repair,
+)
 from exporter.metric import Cdn
 
 Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")]
@@ -223,3 +229,35 @@ class Failed(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag=
             error_type=self.error_type or (None if unnamed else ErrorType.of(self.error)),
             **self._changes(cleaner),
         )
+
+
+class Sampled(
+    Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="playback.sampled"
+):
+    """How a player says it is at a moment: a state, not a change of it, and what it has measured.
+
+    ``state`` None: only what else it says is new. ``startup_seconds``, ``stalls`` and
+    ``stalled_seconds`` count where no states are told; ``stall_seconds`` are stalls that are over,
+    each length once. ``urgent`` is what a request of media shows: that the player still waits
+    (true) or has enough (false), and ``starved`` that it had run dry. An error is ``fatal`` or
+    not, or its player does not say (None).
+    """
+
+    state: PlayerState | None = None
+    startup_seconds: float | None = None
+    position_seconds: float | None = None
+    speed: float | None = None
+    bitrate_bps: float | None = None
+    top_bitrate_bps: float | None = None
+    throughput_bps: float | None = None
+    buffer_seconds: float | None = None
+    ttfb_seconds: float | None = None
+    dropped_frames: float | None = None
+    stalls: float | None = None
+    stalled_seconds: float | None = None
+    stall_seconds: float | None = None
+    urgent: bool | None = None
+    starved: bool = False
+    error_type: ErrorType | None = None
+    fatal: bool | None = None
+    repaired: tuple[Repair, ...] = ()
