@@ -32,6 +32,7 @@ HEAT = {
     "What is watched again": "again",
     "Where people leave": "left",
 }
+SETTLE = 60.0
 LIMIT_OF_VIEWERS = 0.02
 WRONG_AT_A_JUMP = 3
 """Segments that a jump between two beacons may put wrong (docs/adr/0016)."""
@@ -76,6 +77,8 @@ async def _say(truth: Truth, folder: Path) -> Said:
     ):
         parts = {
             "receiver": {"proxies": "127.0.0.0/8"},
+            # Longer than a slow machine needs for one play.
+            "sessions": {"settle_seconds": SETTLE},
             "influx": {"url": sink.url, "every_seconds": 0.2},
         }
         async with running(folder / "exporter", **parts) as exporter:
@@ -87,7 +90,7 @@ async def _say(truth: Truth, folder: Path) -> Said:
                 await courier.send([story.steps for story in stories])
                 accepted += courier.facts.accepted.total()
                 repeats += courier.repeats
-                await _let_time_pass(exporter, 15, 15, 600, 1800, 600, 600)
+                await _let_time_pass(exporter, SETTLE + 5, SETTLE + 5, 600, 1800, 600, 480)
             await _let_time_pass(exporter, 3600)
             await until(lambda: _delivered(exporter))
             span = (began, exporter.engine.clock.now())
