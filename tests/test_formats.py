@@ -21,7 +21,7 @@ def refusal(path: str, body: Any, kind: str | None = None) -> Rejection:
     return caught.value.reason
 
 
-def test_every_path_has_a_reader_and_only_that_of_servers_takes_large_bodies() -> None:
+def test_every_path_has_a_reader_and_only_those_of_batches_take_large_bodies() -> None:
     assert set(FORMATS) == {
         "/v1/events",
         "/api/analytics",
@@ -34,8 +34,15 @@ def test_every_path_has_a_reader_and_only_that_of_servers_takes_large_bodies() -
         "/api/analytics/video-progress",
         "/api/analytics/video-complete",
         "/api/health/status",
+        "/collect",
+        "/web-vitals",
+        "/pillarbox",
+        "/api/events",
+        "/epas",
+        "/api/v1/metrics/playback",
+        "/hooks/tusd",
     }
-    assert [path for path, form in FORMATS.items() if form.batch] == ["/v1/events"]
+    assert [path for path, form in FORMATS.items() if form.batch] == ["/v1/events", "/collect"]
 
 
 def test_a_beacon_of_a_kind_that_nobody_names_is_generic() -> None:
