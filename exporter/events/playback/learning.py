@@ -125,11 +125,8 @@ def _limited(
 
 
 # -- what each event means -----------------------------------------------------------------------
-Means = tuple[Change, float] | tuple[Change, float, float, float] | None
-"""How the play changes, a number that belongs to it, and from then on bitrate and speed.
-
-None where it says nothing of that, or what it says is absurd.
-"""
+Means = tuple[Change, float] | tuple[Change, float, float, float, bool] | None
+"""The :class:`Sign` of a change, but for when it was; None where there is none, or it is absurd."""
 
 
 def _request(facts: Facts, event: told.Requested, instant: Instant, concluded: Concluded) -> Means:
@@ -376,7 +373,8 @@ def _sample(facts: Facts, event: told.Sampled, instant: Instant, concluded: Conc
     startup = event.startup_seconds if state is PlayerState.PLAYING else None
     bitrate = _limited(facts, "bitrate", event.bitrate_bps, MOST_BITS, concluded)
     speed = 1.0 if event.speed is None else event.speed
-    return _CHANGES[state], _usable(startup), UNSAID if bitrate is None else bitrate, speed
+    # A player that is loaded again counts from 0 again, in the same session.
+    return _CHANGES[state], _usable(startup), UNSAID if bitrate is None else bitrate, speed, True
 
 
 def _measure(

@@ -52,7 +52,7 @@ DETAILED: Final = 7200.0
 
 
 class PlayLifecycle:
-    """The lifecycle of a play; its subject is the play id."""
+    """The lifecycle of a play; its subject is named by the play id."""
 
     name: Final = "play"
     state: Final = Play
@@ -60,7 +60,9 @@ class PlayLifecycle:
     about: Final = ABOUT
 
     def subject(self, event: told.Told) -> str:
-        """The play id."""
+        """The play id; of samples, with the video: a player's session may go on to another one."""
+        if isinstance(event, told.Sampled) and event.video_id is not None:
+            return f"{event.play_id}/{event.video_id}"
         return event.play_id
 
     def is_open(self, state: Play) -> bool:
@@ -320,6 +322,10 @@ def _late(facts: Facts) -> Iterator[Event]:
 def _end(facts: Facts, moment: Moment) -> Iterator[Event]:
     yield from _introduce(facts)
     yield from _settle(facts, moment.now)
+    timeline = facts.timeline
+    if timeline is not None and timeline.mode is Mode.STALLED and timeline.stall:
+        # As far as it is known: until the last word.
+        yield StallTimed(seconds=timeline.stall)
     yield from _time_startup(facts)
     yield from _advance(facts)
     yield from _repair_at_end(facts)

@@ -79,11 +79,15 @@ class Sign(msgspec.Struct, frozen=True, gc=False, array_like=True):
     value: float = 0.0
     bitrate: float = UNSAID
     speed: float = UNSAID
+    by_clock: bool = False
+    """Whether the player may begin to count anew, so that its clock tells the order first."""
 
     @property
-    def place(self) -> tuple[int, float, int]:
+    def place(self) -> tuple[float, float, int]:
         """Its place among the others; without a number and a clock it is that of its arrival."""
         instant = self.instant
+        if self.by_clock and instant.sender is not None:
+            return instant.sender, self.sequence, self.change
         if instant.sender is not None:
             return self.sequence, instant.sender, self.change
         return self.sequence, instant.server, self.change if self.sequence >= 0 else 0
