@@ -305,7 +305,9 @@ def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
 
 def _clients(settings: Settings) -> Clients:
     return Clients(
-        tusd=tusd.Knobs(settings.tusd.country_header), webhooks=settings.webhooks.knobs()
+        cmcd=settings.cmcd.knobs(),
+        tusd=tusd.Knobs(settings.tusd.country_header),
+        webhooks=settings.webhooks.knobs(),
     )
 
 

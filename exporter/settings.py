@@ -25,7 +25,7 @@ from pydantic_settings import (
 )
 
 from exporter.catalogue import BUDGET, DEFAULTS, Lists
-from exporter.formats import webhooks
+from exporter.formats import cmcd, webhooks
 from exporter.formats.webhooks.signature import standard_key
 from exporter.metric import (
     Cache,
@@ -342,6 +342,44 @@ class Generation(Part):
     )
 
 
+class Cmcd(Part):
+    """Players that report by CMCD."""
+
+    targets: Annotated[tuple[str, ...], Listed] = Field(
+        cmcd.Knobs().targets,
+        description="What may follow /cmcd/ in an address, by commas; a player's name says who "
+        "reports.",
+    )
+    unwanted_targets: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="Targets whose players are told to stop (410), by commas."
+    )
+    unwanted_origins: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="Origins whose players are told to stop (410), or *; by commas."
+    )
+    most_records: int = Field(
+        cmcd.Knobs().most_records, ge=1, description="Most reports in a body."
+    )
+
+    split = field_validator("targets", "unwanted_targets", "unwanted_origins", mode="before")(
+        _split
+    )
+
+    @field_validator("targets", "unwanted_targets")
+    @classmethod
+    def are_names(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """A target with a slash or a blank would never be found."""
+        for target in targets:
+            if re.fullmatch(r"[A-Za-z0-9._-]+", target) is None:
+                raise ValueError(f"{target} is no name of a target")
+        return targets
+
+    def knobs(self) -> cmcd.Knobs:
+        """As the format takes them."""
+        return cmcd.Knobs(
+            self.targets, self.unwanted_targets, self.unwanted_origins, self.most_records
+        )
+
+
 class Tusd(Part):
     """The hooks of a tusd."""
 
@@ -459,6 +497,7 @@ class Settings(BaseSettings):
     faro: Faro = Faro()
     playback: Playback = Playback()
     generation: Generation = Generation()
+    cmcd: Cmcd = Cmcd()
     tusd: Tusd = Tusd()
     webhooks: Webhooks = Webhooks()
     probes: Probes = Probes()

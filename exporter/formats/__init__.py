@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from exporter.event import Cleaner, Domain
-from exporter.formats import tusd, webhooks
+from exporter.formats import cmcd, tusd, webhooks
+from exporter.formats.cmcd import Cmcd
 from exporter.formats.epas import Epas
 from exporter.formats.faro import Faro
 from exporter.formats.format import Format
@@ -26,6 +27,7 @@ from exporter.formats.webhooks import Webhooks
 class Clients(NamedTuple):
     """What a team may say about the clients that it has: the knobs of every format."""
 
+    cmcd: cmcd.Knobs = cmcd.Knobs()
     tusd: tusd.Knobs = tusd.Knobs()
     webhooks: webhooks.Knobs = webhooks.Knobs()
 
@@ -40,6 +42,7 @@ def formats(
     read: tuple[Format, ...] = (
         Native(domains, cleaner),
         Trackers(domains, cleaner),
+        Cmcd(cleaner, clients.cmcd),
         Faro(cleaner),
         WebVitals(cleaner),
         Pillarbox(cleaner),

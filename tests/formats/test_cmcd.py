@@ -31,7 +31,7 @@ class Reader:
 
     def __init__(self, knobs: Knobs | None = None) -> None:
         self.records: list[Record] = []
-        self.format = Cmcd(knobs or Knobs(targets=("web",)), CLEANER, self._told)
+        self.format = Cmcd(CLEANER, knobs or Knobs(targets=("web",)), self._told)
 
     def _told(self, record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Event]:
         self.records.append(record)

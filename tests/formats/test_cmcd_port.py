@@ -1,7 +1,9 @@
 """CMCD through the public port: how players are answered, whatever happens here."""
 
 import gzip
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,12 @@ from tests.apps import Running, Start
 
 REPORT = b'cid="movie-42",e=ps,sid="s1",sn=1,sta=p,ts=1795227669142,v=2\n'
 PLAYER = "https://player.example.com"
+STORM = (
+    Path(__file__).parents[1]
+    / "clients"
+    / "captured"
+    / "hls.js-1.7.4_cmcd2_retry_storm_on_500.jsonl"
+)
 KNOBS = Knobs(
     targets=("web", "tv"),
     unwanted_targets=("tv", "old"),
@@ -35,7 +43,7 @@ def told(record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Event]:
 @pytest.fixture
 async def begin(start: Start, monkeypatch: pytest.MonkeyPatch) -> Start:
     def formats(domains: Any, cleaner: Cleaner, *more: Any) -> dict[str, Format]:
-        cmcd = Cmcd(KNOBS, cleaner, told)
+        cmcd = Cmcd(cleaner, KNOBS, told)
         return dict.fromkeys(cmcd.paths, cmcd)
 
     monkeypatch.setattr(application, "formats", formats)
@@ -272,3 +280,31 @@ async def test_other_methods_are_refused(app: Running) -> None:
     answer = await app.ask("PUT", "/cmcd")
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST, OPTIONS")
+
+
+# -- as it is shipped --------------------------------------------------------------------------
+
+
+async def test_who_is_unwanted_is_said_in_the_settings(start: Start) -> None:
+    app = await start(
+        cmcd={"targets": ("web",), "unwanted_targets": ("old",), "unwanted_origins": ("*",)},
+    )
+
+    for path in ("/cmcd", "/cmcd/web", "/cmcd/old"):
+        assert (await app.post(path, REPORT)).status == 410
+        assert (await app.ask("GET", f"{path}?CMCD=bs")).status == 410
+    assert (await app.post("/cmcd/hls.js", REPORT)).status == 404
+
+
+async def test_a_player_that_was_told_500_181_times_told_23_things(start: Start) -> None:
+    app = await start()
+    posts = [json.loads(line) for line in STORM.read_text().splitlines()]
+    for post in posts:
+        headers = {"Content-Type": "application/cmcd"}
+        answer = await app.post("/cmcd/hls.js", post["body"].encode(), headers=headers)
+        assert answer.status == 204
+
+    series = await app.scrape()
+    assert len(posts) == 181
+    assert series['exporter_events_accepted_total{type="playback.sampled"}'] == 23
+    assert series["exporter_events_duplicate_total{}"] == 181 - 23

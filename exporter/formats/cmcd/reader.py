@@ -13,6 +13,7 @@ from exporter.event import Cleaner, Event
 from exporter.formats.cmcd.keys import from_json, typed, version_of
 from exporter.formats.cmcd.record import Mode, Record
 from exporter.formats.cmcd.structured import MalformedError, Member, Token, dictionary
+from exporter.formats.cmcd.translate import translate
 from exporter.formats.format import Answers, Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.telemetry import Rejection
 
@@ -31,8 +32,8 @@ _Found = tuple[bytes, Mapping[str, Member] | Rejection]
 class Knobs(NamedTuple):
     """What a team may set."""
 
-    targets: tuple[str, ...] = ()
-    """Names that may follow ``/cmcd/``."""
+    targets: tuple[str, ...] = ("hls.js", "dash.js", "shaka", "native")
+    """Names that may follow ``/cmcd/``; that of a player says who reports."""
     unwanted_targets: tuple[str, ...] = ()
     """Those whose players are told to stop."""
     unwanted_origins: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ class Cmcd(Format):
     in_query = True
     answers = Answers(HTTPStatus.NO_CONTENT, b"", patient=False)
 
-    def __init__(self, knobs: Knobs, cleaner: Cleaner, translate: Translate) -> None:
+    def __init__(self, cleaner: Cleaner, knobs: Knobs, translate: Translate = translate) -> None:
         self._cleaner = cleaner
         self._translate = translate
         self._most = knobs.most_records

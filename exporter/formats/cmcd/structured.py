@@ -180,8 +180,8 @@ def _bare(text: str, position: int) -> tuple[Bare, int]:
 
 
 def _from_base64(text: str) -> bytes:
-    encoded = text.rstrip("=")
-    return b64decode(encoded + "=" * (-len(encoded) % 4))
+    padding = "" if text.endswith("=") else "=" * (-len(text) % 4)
+    return b64decode(text + padding, validate=True)
 
 
 _Match = Callable[[str, int], re.Match[str] | None]
