@@ -1,4 +1,4 @@
-"""``python -m exporter serve | check | report | influx | metrics | settings``: the command line."""
+"""``python -m exporter COMMAND``: the command line; ``--help`` names the commands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Final
 import uvloop
 from pydantic import ValidationError
 
+from exporter import audit, dead_letters
 from exporter.app import Application, TooOldError, UnknownLifecycleError
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.check import check
@@ -59,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="take beacons until SIGTERM")
     commands.add_parser("check", help="print the effective settings and probe what they point to")
     report.add(commands.add_parser("report", help="print a report, made of what Prometheus keeps"))
+    letters = commands.add_parser("dead-letters", help="what was refused: look, replay, forget")
+    dead_letters.add(letters)
+    commands.add_parser("audit", help="print what operators did, and whether the log is intact")
     retention.add(commands.add_parser("influx", help="lay out the buckets of InfluxDB"))
     commands.add_parser("metrics", help="print docs/metrics.md")
     commands.add_parser("settings", help="print docs/settings.md")
@@ -88,6 +92,7 @@ _CANNOT_START: Final = (
     UnknownLifecycleError,
     UnknownServiceError,
     UnreadableJournalError,
+    dead_letters.UnreadableLettersError,
     UnreadableStateError,
     UnusableKeyError,
     UnusableSecretError,
@@ -99,10 +104,23 @@ async def _run(settings: Settings, said: argparse.Namespace) -> int:
         return await check(settings)
     if said.command == "report":
         return await report.run(settings, said, time.time())
+    if said.command == "dead-letters":
+        return await dead_letters.run(settings, said, time.time)
+    if said.command == "audit":
+        return _print_audit(settings)
     if said.command == "influx":
         return await retention.run(settings.influx, said)
     await Application(settings).serve()
     return 0
+
+
+def _print_audit(settings: Settings) -> int:
+    lines = list(audit.read(settings.journal.directory))
+    for line in lines:
+        sys.stdout.write(f"{'' if line.intact else 'CHANGED '}{line.text}\n")
+    broken = sum(not line.intact for line in lines)
+    sys.stderr.write(f"{len(lines)} lines, {broken} of them not as they were written\n")
+    return int(broken > 0)
 
 
 def _log_to_stderr(level: str) -> None:

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from aiohttp import web
 
-from exporter import __version__, checkpoint, key, probes, telemetry
+from exporter import __version__, audit, checkpoint, key, probes, telemetry
 from exporter.catalogue import Catalogue
 from exporter.clock import Clock
 from exporter.connections import Site
@@ -46,7 +46,7 @@ from exporter.receiver import Receiver
 from exporter.record import Codec
 from exporter.reports.reporting import Reporting
 from exporter.sessions import Sessions
-from exporter.settings import Operations, Settings
+from exporter.settings import Operations, Settings, effective
 from exporter.sinks.influx import InfluxSink, line
 from exporter.sinks.prometheus import Exposition, Values
 from exporter.store import Store
@@ -157,10 +157,22 @@ class Application:
         settings = self._settings.journal
         self._disk_free = self.engine.watch_disk(settings.directory, settings.floor_bytes)
 
+    def _write_audit(self) -> None:
+        """With which settings it runs from now on, as far as they are not those that we ship."""
+        shipped = dict(effective(Settings.model_construct()))
+        ours = {name: value for name, value in effective(self._settings) if shipped[name] != value}
+        details = {"version": __version__, "settings": ours}
+        try:
+            directory = self._settings.journal.directory
+            audit.write(directory, "exporter.started", details, self.engine.clock.now())
+        except OSError:
+            log.exception("the start could not be written into the audit log")
+
     async def start(self) -> None:
         """Recover, then listen; the ports are in ``public_port`` and ``operations_port``."""
         settings, engine = self._settings, self.engine
         engine.recover()
+        self._write_audit()
         engine.start()
         self._delivery = Delivery(engine=engine, state=self.state, sink=_sink(settings))
         exposition = Exposition(
@@ -188,6 +200,7 @@ class Application:
             formats=formats(DOMAINS, cleaner, _clients(settings)),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,
+            person=cleaner.person,
         )
         public = await _listen(
             receiver.handle,

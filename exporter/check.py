@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import aiohttp
-from pydantic import BaseModel, SecretStr
 
 from exporter import probes
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.events import DOMAINS
-from exporter.settings import Settings, without_password
+from exporter.settings import Settings, effective, without_password
 
 
 async def check(settings: Settings) -> int:
@@ -35,28 +33,6 @@ async def check(settings: Settings) -> int:
     for fault, text in findings:
         sys.stdout.write(f"{'FAULT' if fault else 'ok   '} {text}\n")
     return int(any(fault for fault, _ in findings))
-
-
-def effective(settings: BaseModel, prefix: str = "EXPORTER") -> Iterator[tuple[str, str]]:
-    """Every knob by the name of its environment variable, with its value."""
-    separator = "_" if prefix == "EXPORTER" else "__"
-    for field in type(settings).model_fields:
-        value = getattr(settings, field)
-        name = f"{prefix}{separator}{field.upper()}"
-        if isinstance(value, BaseModel):
-            yield from effective(value, name)
-        else:
-            yield name, _shown(value)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return "********" if value.get_secret_value() else ""
-    if isinstance(value, tuple):
-        return ",".join(_shown(each) for each in value)
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return "" if value is None else without_password(str(value))
 
 
 Finding = tuple[bool, str]
@@ -163,6 +139,9 @@ async def _probes(settings: Settings) -> Iterable[Finding]:
     finally:
         await prober.close()
     return [
-        (not each.ok, f"probe: {service}: {_shown(address)}: {each.says} ({each.seconds:.3f} s)")
+        (
+            not each.ok,
+            f"probe: {service}: {without_password(address)}: {each.says} ({each.seconds:.3f} s)",
+        )
         for (service, address), each in zip(targets, found, strict=True)
     ]

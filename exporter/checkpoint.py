@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -105,7 +106,17 @@ _SCHEMA_2: Final = (
     "PRIMARY KEY (generation, name, value)) WITHOUT ROWID",
 )
 
-UPGRADES: Final[tuple[tuple[str, ...], ...]] = (_SCHEMA_1, _SCHEMA_2)
+_SCHEMA_3: Final = (
+    "ALTER TABLE dead_letter ADD COLUMN whole INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE dead_letter ADD COLUMN part INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE dead_letter ADD COLUMN times INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE dead_letter ADD COLUMN last_at REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE dead_letter ADD COLUMN digest BLOB",
+    "UPDATE dead_letter SET last_at = at",
+    "CREATE UNIQUE INDEX same_letter ON dead_letter (digest)",
+)
+
+UPGRADES: Final[tuple[tuple[str, ...], ...]] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """What makes schema n+1 out of schema n; an empty file has schema 0."""
 
 
@@ -115,6 +126,7 @@ class StateFile:
     def __init__(self, path: Path, *, most_outbox_bytes: int) -> None:
         self._path = path
         self._most_outbox_bytes = most_outbox_bytes
+        self._version = 0
         try:
             self._db = connect(path)
             upgrade(self._db, path)
@@ -184,8 +196,14 @@ class StateFile:
     def _bury(self, refusals: Sequence[tuple[float, Refusal]]) -> None:
         if refusals:
             self._db.executemany(
-                "INSERT INTO dead_letter (at, reason, path, sample) VALUES (?, ?, ?, ?)",
-                [(at, each.reason.value, each.path, each.sample) for at, each in refusals],
+                "INSERT INTO dead_letter (at, last_at, reason, path, sample, whole, part, digest) "
+                "VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                "ON CONFLICT (digest) DO UPDATE SET times = times + 1, last_at = excluded.at",
+                [
+                    (at, each.reason.value, each.path, each.sample, each.whole, each.part, digest)
+                    for at, each in refusals
+                    for digest in (_digest(each),)
+                ],
             )
             self._db.execute(
                 "DELETE FROM dead_letter WHERE number <= (SELECT max(number) FROM dead_letter) - ?",
@@ -225,6 +243,12 @@ class StateFile:
         (count,) = self._db.execute("SELECT count(*) FROM dead_letter").fetchone()
         return int(count)
 
+    def changed_by_others(self) -> bool:
+        """Whether somebody else has written into the file since this was last asked."""
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, version
+        return bool(before != version)
+
     def next_parcel(self) -> Parcel | None:
         """The oldest lines that wait."""
         last, lines = 0, list[str]()
@@ -252,6 +276,12 @@ class StateFile:
             )
 
         _transaction(self._db, done)
+
+
+def _digest(refusal: Refusal) -> bytes:
+    """Equal for what a client sends again and again, which is one letter."""
+    said = f"{refusal.reason}\0{refusal.path}\0{refusal.part}\0{refusal.sample}"
+    return blake2b(said.encode(errors="replace"), digest_size=16).digest()
 
 
 T = TypeVar("T")

@@ -35,7 +35,7 @@ T = TypeVar("T")
 REPLAY_STRETCH: Final = 50_000
 """Entries that are replayed between two checkpoints, so that memory stays bounded."""
 
-MOST_SAMPLES: Final = 50
+MOST_SAMPLES: Final = 20
 """Refused beacons of which a sample is kept, between two ticks; the others are counted."""
 
 
@@ -244,7 +244,7 @@ class Engine:
         self._saved = snapshot.position
         self.journal.prune(snapshot.position)
         self.backlog = self._state.backlog()
-        if snapshot.refusals:
+        if snapshot.refusals or self._state.changed_by_others():
             self.dead_letters = self._state.dead_letters()
         if dropped:
             log.error("the outbox is full; the oldest points are lost", extra={"points": dropped})

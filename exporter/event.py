@@ -353,6 +353,8 @@ class Beacon:
     shape: Any
     translate: Callable[[Any, Received, Cleaner], Iterable[Event | Unfit]]
     kind: str | None = None
+    around: tuple[bytes, bytes] = (b"", b"")
+    """What stands before and behind a part of it that is sent alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -94,9 +94,25 @@ _URL: Final = re.compile(r"https?://[^\s\"'<>]{1,2048}", re.IGNORECASE)
 _QUERY: Final = re.compile(r"\?[^\s\"'<>]{1,2048}")
 _IPV6: Final = re.compile(r"(?<!\w)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 _IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+_ADDRESS: Final = re.compile(rf"{_IPV4.pattern}|{_IPV6.pattern}", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}={0,2}")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^“”«»]*[”»]")
 _DIGITS: Final = re.compile(r"\d+")
+_WORDS: Final = re.compile(
+    r"(?<![^\W\d_])[^\W\d_]{2,}(?:(?: |\+|%20|\\u0020|\\[tn])+[^\W\d_]+)+|[^\x00-\x7f]+", re.ASCII
+)
+"""Two words or more in a row, and everything beyond ASCII: what somebody said, or is called."""
+_AGENT: Final = re.compile(r"Mozilla/\d[^\"\\]{0,1024}")
+_NAMED: Final = re.compile(
+    r"(\b\w{0,40}?(?:user|viewer|person|account|customer|member|mail|(?:full|first|last|file)_?name)"
+    r"\w{0,20}\"?\s{0,8}[:=]\s{0,8})"
+    r"(?:\"((?:[^\"\\]|\\.){1,256})\"|(?!true|false|null)([^\s\",;&{}\[\]]{1,128}))",
+    re.IGNORECASE | re.ASCII,
+)
+"""Who or what is called what: the key and its value."""
+_ID: Final = re.compile(
+    r"\b\w{0,40}id\"?\s{0,8}[:=]\s{0,8}\"[A-Za-z0-9._:\-]{1,128}\"", re.IGNORECASE | re.ASCII
+)
 _HEX: Final = re.compile(r"\b[0-9a-f]{6,}\b", re.IGNORECASE)
 
 
@@ -224,6 +240,26 @@ def scrub(text: str, longest: int) -> str:
     text = _IPV6.sub("[ip]", text)
     text = _TOKEN.sub("[token]", text)
     return text[:longest]
+
+
+def scrub_beacon(text: str, person: Callable[[str], str]) -> str:
+    """``text``, a refused beacon, so that it can still be read, and counted once it is understood.
+
+    Ids of things stay, or nothing would belong together; what names a person becomes a keyed
+    hash; what people wrote, addresses, queries and tokens are gone.
+    """
+    text = _AGENT.sub("[agent]", text)
+    text = _NAMED.sub(lambda found: f'{found[1]}"{person(found[2] or found[3])}"', text)
+    clean, end = [], 0
+    for found in _ID.finditer(text):
+        if _ADDRESS.search(found[0]) is None:
+            clean += [_scrub_all(text[end : found.start()]), found[0]]
+            end = found.end()
+    return "".join((*clean, _scrub_all(text[end:])))
+
+
+def _scrub_all(text: str) -> str:
+    return _WORDS.sub("[text]", scrub(text, len(text)))
 
 
 def truncate_address(address: str) -> str:

@@ -12,7 +12,7 @@ import logging
 import time
 import zlib
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -27,7 +27,7 @@ from exporter.answers import Prepared, answer, encoded, nothing, problem
 from exporter.engine import Engine, NotWrittenError
 from exporter.formats.format import Format, Parsed, RefusedError, Sender
 from exporter.limits import Buckets
-from exporter.privacy import scrub
+from exporter.privacy import scrub_beacon
 from exporter.record import Refusal
 from exporter.settings import Receiver as ReceiverSettings
 from exporter.telemetry import Code, Rejection
@@ -35,8 +35,8 @@ from exporter.telemetry import Code, Rejection
 log = logging.getLogger(__name__)
 
 PREFLIGHT_SECONDS: Final = "7200"
-SAMPLE: Final = 1024
-"""Characters that are kept of a refused beacon."""
+SAMPLE: Final = 4096
+"""Bytes that are kept of a refused beacon."""
 
 ALLOWED_METHODS: Final = "POST, OPTIONS"
 ALLOWED_HEADERS: Final = (
@@ -90,7 +90,9 @@ class Receiver:
         formats: Mapping[str, Format],
         schema: bytes,
         settings: ReceiverSettings,
+        person: Callable[[str], str],
     ) -> None:
+        self._person = person
         self._engine = engine
         self._places = {path: _place(path, form, settings) for path, form in formats.items()}
         self._schema = schema
@@ -181,17 +183,19 @@ class Receiver:
         except RefusedError as refusal:
             raise RefusedError(refusal.reason, body) from refusal
         if parsed.rejected:
-            engine.turn_away([self._refusal(r.reason, place, r.body) for r in parsed.rejected])
+            parts = parsed.rejected
+            engine.turn_away([self._refusal(r.reason, place, r.body, part=True) for r in parts])
         duplicate = await engine.write(parsed.events) if parsed.events else 0
         return self._accepted(form, parsed, duplicate, request)
 
-    def _refusal(self, reason: Rejection, place: _Place, body: bytes) -> Refusal:
+    def _refusal(
+        self, reason: Rejection, place: _Place, body: bytes, *, part: bool = False
+    ) -> Refusal:
         """Scrubbing costs more than refusing, so only what will be kept is scrubbed."""
         if not body or place.form.private or not self._engine.wants_samples:
             return Refusal(reason, place.path)
-        return Refusal(
-            reason, place.path, scrub(body[: 4 * SAMPLE].decode(errors="replace"), SAMPLE)
-        )
+        sample = scrub_beacon(body[:SAMPLE].decode(errors="replace"), self._person)
+        return Refusal(reason, place.path, sample, whole=len(body) <= SAMPLE, part=part)
 
     def _unavailable(self, form: Format) -> web.Response:
         """Nothing of the beacon was written down, and its sender is told so if it may know."""

@@ -18,12 +18,18 @@ VERSION: Final = 1
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something that was refused for good, with what is kept of it; ``count`` of the same kind."""
+    """Something that was refused for good, with what is kept of it; ``count`` of the same kind.
+
+    ``whole`` is whether all of it is in the sample; ``part`` whether it was one of several parts
+    of a beacon, the others of which may have been taken.
+    """
 
     reason: Rejection
     path: str = ""
     sample: str = ""
     count: int = 1
+    whole: bool = False
+    part: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -538,6 +538,28 @@ def without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//********@", url)
 
 
+def effective(settings: BaseModel, prefix: str = "EXPORTER") -> Iterator[tuple[str, str]]:
+    """Every knob by the name of its environment variable, with its value."""
+    separator = "_" if prefix == "EXPORTER" else "__"
+    for field in type(settings).model_fields:
+        value = getattr(settings, field)
+        name = f"{prefix}{separator}{field.upper()}"
+        if isinstance(value, BaseModel):
+            yield from effective(value, name)
+        else:
+            yield name, _starred(value)
+
+
+def _starred(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ",".join(_starred(each) for each in value)
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return "" if value is None else without_password(str(value))
+
+
 def render() -> str:
     """``docs/settings.md``."""
     lines = [

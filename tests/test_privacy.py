@@ -7,7 +7,7 @@ import pytest
 from exporter.catalogue import DEFAULTS
 from exporter.event import Browser, Client, Device, Region, System
 from exporter.metric import Route
-from exporter.privacy import Privacy, fingerprint, scrub, truncate_address
+from exporter.privacy import Privacy, fingerprint, scrub, scrub_beacon, truncate_address
 from tests.pipelines import CATALOGUE, CLEANER
 
 APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -273,10 +273,57 @@ def test_what_is_kept_of_a_refused_beacon_names_nobody(canary: str, around: str)
     assert [part for part in parts if part in kept] == []
 
 
-def test_what_tells_a_mistake_is_kept() -> None:
-    text = '{"uploadId": "u1", "totalTime": "12 s", "success": true}'
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0"
+SAID = [
+    ("Alice Canary", '{{"message":"Cannot load the profile of {}"}}'),
+    ("Alice Canary", "{{message: {} was here"),
+    ("Alice%20Canary", '{{"url":"/people/{}"}}'),
+    ("Alice+Canary", "q={}"),
+    ("Zo\u00eb", '{{"message":"{}"}}'),
+    ("\u540d\u524d", '{{"message":"{}"}}'),
+    ("canary17", '{{"userId":"{}"}}'),
+    ("canary17", '{{"user_name": "{}"}}'),
+    ("canary17", '{{"viewer":"{}"}}'),
+    ("canary 17", "customer_id={}"),
+    ("canary.mp4", '{{"filename":"{}"}}'),
+    ("192.168.17.203", '{{"id":"{}"}}'),
+    (AGENT, '{{"userAgent":"{}"}}'),
+    (AGENT, '{{"ua":"{}"}}'),
+]
 
-    assert scrub(text, 1024) == text
+
+@pytest.mark.parametrize(("canary", "around"), [*CANARIES[:-1], *SAID])
+def test_a_refused_beacon_that_is_kept_names_nobody(canary: str, around: str) -> None:
+    kept = scrub_beacon(around.format(canary), CLEANER.person)
+
+    assert canary not in kept
+    parts = [canary[start : start + 8] for start in range(len(canary) - 7)]
+    assert [part for part in parts if part in kept] == []
+
+
+def test_what_tells_a_mistake_is_kept() -> None:
+    text = (
+        '{"uploadId": "c0ffee00-1234-4321-abcd-0123456789ab", "totalTime": "12 s", "marks": [null]}'
+    )
+
+    assert scrub_beacon(text, CLEANER.person) == text
+
+
+def test_who_is_named_twice_is_the_same_person() -> None:
+    one, two = (scrub_beacon(f'{{"user":"a","n":{n}}}', CLEANER.person) for n in (1, 2))
+
+    assert one.replace("1}", "2}") == two
+
+
+@pytest.mark.parametrize(
+    "again", ["a", "user", '"', 'user:"', 'id:"', "a ", "a+", "\\", "userid", "\u00eb"]
+)
+def test_scrubbing_a_beacon_takes_no_longer_than_its_length(again: str) -> None:
+    text = again * (4096 // len(again))
+    began = time.process_time()
+    scrub_beacon(text, CLEANER.person)
+
+    assert time.process_time() - began < 0.1
 
 
 def test_what_is_kept_is_short() -> None:

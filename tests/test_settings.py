@@ -9,8 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from exporter import settings
-from exporter.check import effective
-from exporter.settings import Settings
+from exporter.settings import Settings, effective
 
 ROOT = Path(__file__).parents[1]
 

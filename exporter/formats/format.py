@@ -91,6 +91,11 @@ class Format:
     private: ClassVar[bool] = False
     """Whether not even a scrubbed piece of a refused beacon may be kept for a look."""
 
+    def alone(self, path: str, part: bytes) -> bytes:
+        """A beacon with nothing in it but one part, which was refused by itself."""
+        del path
+        return part
+
     @property
     def paths(self) -> tuple[str, ...]:
         """Where its beacons come."""

@@ -48,6 +48,10 @@ class Native(Format):
                 rejected.append(Rejected(index, refusal.reason, bytes(raw)))
         return Parsed(tuple(events), tuple(rejected))
 
+    def alone(self, path: str, part: bytes) -> bytes:
+        """An envelope around one event."""
+        return b'{"events":[' + part + b"]}"
+
     def schema(self) -> bytes:
         """JSON Schema (2020-12) of the body, with every event type of every domain."""
         references, components = msgspec.json.schema_components(

@@ -43,6 +43,12 @@ class Trackers(Format):
         """Those of all beacons."""
         return self._paths
 
+    def alone(self, path: str, part: bytes) -> bytes:
+        """As the beacon without a kind at that path has its parts."""
+        reader = self._readers.get((path, None))
+        before, behind = reader.beacon.around if reader else (b"", b"")
+        return before + part + behind
+
     def parse(self, body: bytes, sender: Sender) -> Parsed:
         """The events of one body; the fingerprint of its bytes makes a repetition recognisable."""
         kind = sender.query.get("type")

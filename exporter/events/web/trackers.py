@@ -316,6 +316,6 @@ def _snake(text: str) -> str:
 
 BEACONS: Final = (
     Beacon("/api/metrics", Metric, metric),
-    Beacon("/api/errors", Errors, errors),
+    Beacon("/api/errors", Errors, errors, around=(b'{"errors":[', b"]}")),
     Beacon("/api/analytics/events", Happening, happening),
 )
