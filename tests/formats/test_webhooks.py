@@ -318,8 +318,8 @@ def test_a_prediction_that_succeeded_says_how_long_it_took() -> None:
 
 @pytest.mark.parametrize(
     ("error", "error_type"),
-    [("CUDA out of memory", "provider"), ("NSFW content", "moderation"), (None, "other"), ({}, "other"),
-     ("x" * 9000, "other")],
+    [("CUDA out of memory", "provider"), ("NSFW content", "moderation"), (None, "other"),
+     ({}, "other"), ("x" * 9000, "other")],
 )  # fmt: skip
 def test_an_error_becomes_its_kind(error: Any, error_type: str) -> None:
     failed = replicate({**FAILED, "error": error})[-1]
