@@ -37,6 +37,7 @@ DOMAIN = Domain(
         concluded.Rated,
         concluded.Ended,
         concluded.RatedLate,
+        concluded.DeliveredLate,
         retention.DayClosed,
         retention.WindowsMoved,
         retention.Estimated,

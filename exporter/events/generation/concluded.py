@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from exporter.event import Event, Field, Point
@@ -89,6 +90,37 @@ class Measured(NamedTuple):
     attempts: float = 0.0
     run: float | None = None
 
+    def fields(self) -> list[tuple[str, Field]]:
+        """What is known but the attempts, as fields of a point."""
+        numbers = (
+            ("duration_seconds", self.duration),
+            ("queue_seconds", self.queue),
+            ("run_seconds", self.run),
+            ("quality_score", self.quality),
+            ("cost", self.cost),
+            ("bytes", self.bytes),
+        )
+        return [(name, value) for name, value in numbers if value is not None]
+
+
+def _made(
+    provider: Provider, measured: Measured, currency: str | None, *, unpriced: bool
+) -> Iterator[Observation]:
+    """What a video is and costs, whoever still waited for it."""
+    by_provider = metrics.ByProvider(provider)
+    if measured.run is not None:
+        yield metrics.RUN_TIME((), measured.run)
+    if measured.quality is not None:
+        yield metrics.QUALITY(by_provider, measured.quality)
+    if measured.bytes is not None:
+        yield metrics.OUTPUT_BYTES(by_provider, measured.bytes)
+    if unpriced:
+        yield metrics.UNPRICED()
+    elif measured.cost is not None and currency is not None:
+        labels = metrics.CostLabels(provider, Currency(currency))
+        yield metrics.COST(labels, measured.cost)
+        yield metrics.PRICED(labels)
+
 
 class About(Conclusion, frozen=True, kw_only=True, gc=False):
     """A conclusion about a generation that is over; its point is the generation's one point."""
@@ -122,49 +154,46 @@ class Ended(About, frozen=True, kw_only=True, gc=False, tag="generation.ended"):
             ended.append(metrics.ATTEMPTS(by_provider, measured.attempts))
         if measured.queue is not None:
             ended.append(metrics.QUEUE_TIME((), measured.queue))
-        if measured.run is not None:
-            ended.append(metrics.RUN_TIME((), measured.run))
-        for histogram, value in (
-            (metrics.DURATION, measured.duration),
-            (metrics.QUALITY, measured.quality),
-        ):
-            if value is not None:
-                ended.append(histogram(by_provider, value))
-        if measured.bytes is not None:
-            ended.append(metrics.OUTPUT_BYTES(by_provider, measured.bytes))
+        if measured.duration is not None:
+            ended.append(metrics.DURATION(by_provider, measured.duration))
         if self.recovery is not None:
             ended.append(metrics.RECOVERIES(metrics.RecoveryLabels(provider, self.recovery)))
-        return ended + self._cost(provider)
-
-    def _cost(self, provider: Provider) -> list[Observation]:
-        if self.unpriced:
-            return [metrics.UNPRICED()]
-        if self.measured.cost is None or self.about.currency is None:
-            return []
-        labels = metrics.CostLabels(provider, Currency(self.about.currency))
-        return [metrics.COST(labels, self.measured.cost), metrics.PRICED(labels)]
+        return [*ended, *_made(provider, measured, about.currency, unpriced=self.unpriced)]
 
     def points(self) -> list[Point]:
         """The generation's one point."""
-        measured = self.measured
         fields: list[tuple[str, Field]] = [
             ("generation_id", self.generation_id),
-            ("attempts", measured.attempts),
+            ("attempts", self.measured.attempts),
             ("errors", self.errors),
         ]
         if self.model is not None:
             fields.append(("model", self.model))
-        numbers = (
-            ("duration_seconds", measured.duration),
-            ("queue_seconds", measured.queue),
-            ("run_seconds", measured.run),
-            ("quality_score", measured.quality),
-            ("cost", measured.cost),
-            ("bytes", measured.bytes),
-            ("rating", self.rating),
-        )
-        fields += [(name, float(value)) for name, value in numbers if value is not None]
+        fields += self.measured.fields()
+        if self.rating is not None:
+            fields.append(("rating", float(self.rating)))
         return [self.point(*fields)]
+
+
+class DeliveredLate(About, frozen=True, kw_only=True, gc=False, tag="generation.delivered_late"):
+    """A video came after the end of its generation: the end stays, but it was made and paid."""
+
+    provider: str
+    currency: str | None
+    measured: Measured
+    unpriced: bool
+
+    def observe(self) -> list[Observation]:
+        """One video, without its duration: nobody waited for it so long."""
+        made = _made(Provider(self.provider), self.measured, self.currency, unpriced=self.unpriced)
+        return [metrics.DELIVERED_AFTER_END(), *made]
+
+    def points(self) -> list[Point]:
+        """More fields for the generation's point; its duration has a name of its own."""
+        fields = dict(self.measured.fields())
+        if "duration_seconds" in fields:
+            fields["delivered_after_seconds"] = fields.pop("duration_seconds")
+        return [self.point(("delivered_late", True), *fields.items())]
 
 
 class RatedLate(About, frozen=True, kw_only=True, gc=False, tag="generation.rated_late"):

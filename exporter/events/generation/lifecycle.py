@@ -4,7 +4,8 @@ A failure is a step where another attempt follows: it is final once nothing of a
 has come for a while. A delivery and a cancellation settle like the end of an upload. A delivery
 beats everything, a cancellation beats a failure, and silence is a failure if an attempt failed and
 nothing else is known, so the order in which things arrive decides when an end is counted, never
-which. What comes after that takes nothing back.
+which. What comes after that takes nothing back: a video that is delivered then is counted apart,
+with what it cost.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from exporter.events.generation.classes import ErrorType, Outcome, Result
 from exporter.events.generation.concluded import (
     Began,
     Clamped,
+    DeliveredLate,
     Ended,
     ErrorMet,
     Measured,
@@ -177,7 +179,8 @@ def _learn_failure(state: Generation, event: told.Failed) -> Iterator[Event]:
 
 
 def _learn_delivery(state: Generation, event: told.Completed) -> Iterator[Event]:
-    if state.phase is Phase.OVER:
+    about = state.about
+    if about is not None and (state.late or about.outcome is Outcome.SUCCEEDED):
         return
     state.outcome = Outcome.SUCCEEDED
     for name, value, most in (
@@ -197,6 +200,23 @@ def _learn_delivery(state: Generation, event: told.Completed) -> Iterator[Event]
             yield Clamped()
     if event.currency is not None:
         state.currency = event.currency
+    if about is not None:
+        state.late = True
+        yield from _deliver_late(state, about)
+
+
+def _deliver_late(state: Generation, about: Segments) -> Iterator[Event]:
+    """What a delivery brings that nobody waited for any more."""
+    measured, absurd = _measured(state)
+    for _ in range(absurd):
+        yield Clamped()
+    yield DeliveredLate(
+        about=about,
+        provider=state.provider,
+        currency=state.currency if _listed(state) else None,
+        measured=measured._replace(queue=None),
+        unpriced=_unpriced(state),
+    )
 
 
 def _learn_rating(state: Generation, event: told.Rated) -> Iterator[Event]:
@@ -223,7 +243,6 @@ def _end(state: Generation, moment: Moment) -> Iterator[Event]:
         raise AssertionError("a generation ends with an outcome")
     state.phase = Phase.OVER
     state.due = moment.now + moment.patience.remember
-    listed = state.cost is not None and state.currency not in {None, "other"}
     measured, absurd = _measured(state)
     for _ in range(absurd):
         yield Clamped()
@@ -232,20 +251,29 @@ def _end(state: Generation, moment: Moment) -> Iterator[Event]:
         state.outcome,
         state.provider,
         min(errors, key=_KINDS.index, default=None),
-        state.currency if listed else None,
+        state.currency if _listed(state) else None,
         moment.stamp,
     )
     yield from _rate(state)
     yield Ended(
         about=state.about,
         generation_id=state.generation_id,
-        measured=measured._replace(cost=state.cost if listed else None),
-        unpriced=state.cost is not None and not listed,
+        measured=measured,
+        unpriced=_unpriced(state),
         recovery=_recovery(state, measured),
         errors=len(errors),
         rating=state.rating,
         model=state.model,
     )
+
+
+def _listed(state: Generation) -> bool:
+    """Whether its cost is known, in a currency that is listed."""
+    return state.cost is not None and state.currency not in {None, "other"}
+
+
+def _unpriced(state: Generation) -> bool:
+    return state.cost is not None and not _listed(state)
 
 
 def _measured(state: Generation) -> tuple[Measured, int]:
@@ -256,8 +284,9 @@ def _measured(state: Generation) -> tuple[Measured, int]:
     duration, absurd_duration = state.duration, False
     if duration is None:
         duration, absurd_duration = between(state.requested, state.completed)
+    cost = state.cost if _listed(state) else None
     measured = Measured(
-        duration, queue, state.quality, None, state.bytes, _attempts(state), state.run
+        duration, queue, state.quality, cost, state.bytes, _attempts(state), state.run
     )
     return measured, absurd_queue + absurd_duration
 

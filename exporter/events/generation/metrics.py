@@ -50,6 +50,11 @@ ENDED = Counter(
     "Generations over, each counted once, by how they ended.",
     EndedLabels,
 )
+DELIVERED_AFTER_END = Counter(
+    "video_generation_delivered_after_end_total",
+    "Generations delivered after they were counted as failed, cancelled or lost, which they stay.",
+    Unlabelled,
+)
 DURATION = Histogram(
     "video_generation_duration_seconds",
     "Requested to ready, of delivered videos.",

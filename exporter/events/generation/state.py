@@ -83,6 +83,8 @@ class Generation(State, gc=False, kw_only=True, omit_defaults=True):
     """Whether the rating is counted."""
     about: Segments | None = None
     """How it was counted at its end, whatever is learned later."""
+    late: bool = False
+    """Whether a delivery after that is counted."""
 
     @property
     def provider(self) -> str:
