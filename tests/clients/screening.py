@@ -20,7 +20,12 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>screening</title>
 <script type="importmap">{imports}</script>
-<script>window.finished = new Promise((fulfil) => {{ window.finish = fulfil; }});</script>
+<script>
+window.finished = new Promise((fulfil) => {{ window.finish = fulfil; }});
+const broken = (error) => window.finish({{ broken: `${{error.stack ?? error}}` }});
+window.addEventListener("error", (event) => broken(event.error ?? event.message));
+window.addEventListener("unhandledrejection", (event) => broken(event.reason));
+</script>
 {body}
 <script type="module">
 const now = () => (performance.timeOrigin + performance.now()) / 1000;
@@ -38,13 +43,9 @@ const reached = async (video, position) => {{
   while (video.currentTime < position) await sleep(0.02);
 }};
 const release = () => fetch("/release", {{ method: "POST" }});
-try {{
 {before}
 {snippet}
 {scenario}
-}} catch (error) {{
-  window.finish({{ broken: `${{error.stack ?? error}}` }});
-}}
 </script>
 """
 
@@ -118,7 +119,7 @@ class Room:
             scenario=scenario,
         )
         told: dict[str, Any] = await self._browser.visit(
-            f"{self.address}/", seconds=90, may_break=may_break
+            f"{self.address}/", seconds=60, may_break=may_break
         )
         return told
 
