@@ -1,5 +1,7 @@
 """The keys of CMCD: which type each has, and reports that are typed by them.
 
+What ``e`` may be is the reader's to say: a report of an unknown event is no report to us.
+
 Unknown keys and keys with a value of a wrong type cost the rest of a report nothing
 (CTA-5004-B §6).
 """
@@ -7,10 +9,9 @@ Unknown keys and keys with a value of a wrong type cost the rest of a report not
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from exporter.formats.cmcd.record import (
-    EVENTS,
     OBJECT_TYPES,
     STATES,
     STREAM_TYPES,
@@ -24,7 +25,11 @@ from exporter.formats.cmcd.structured import (
     Items,
     Member,
     Token,
+    dictionary,
 )
+
+LATEST: Final = 2
+"""The last version that we understand."""
 
 Reading = Callable[[Member], Any]
 """What a value means, or None if it is of a wrong type."""
@@ -50,6 +55,10 @@ def _text(value: Member) -> str | None:
 
 def _text_to(longest: int) -> Reading:
     return lambda value: value if type(value) is str and len(value) <= longest else None
+
+
+def _word(value: Member) -> str | None:
+    return str(value) if type(value) is Token else None
 
 
 def _one_of(words: frozenset[str]) -> Reading:
@@ -114,7 +123,6 @@ _FLAGS: Final = ("bg", "bs", "nr", "su")
 _TEXTS: Final = ("cmsdd", "cmsds", "cs", "nrr", "smrt", "url")
 _LONGEST: Final = {"cdn": 128, "cen": 64, "cid": 128, "h": 128, "sid": 64}
 _TOKENS: Final = {
-    "e": EVENTS,
     "ot": OBJECT_TYPES,
     "sf": STREAMING_FORMATS,
     "st": STREAM_TYPES,
@@ -128,6 +136,7 @@ KEYS: Final[Mapping[str, Reading]] = {
     **dict.fromkeys(_TEXTS, _text),
     **{key: _text_to(longest) for key, longest in _LONGEST.items()},
     **{key: _one_of(words) for key, words in _TOKENS.items()},
+    "e": _word,
     "ec": _codes,
     "nor": _objects,
     "pr": _number,
@@ -144,11 +153,29 @@ well: that is a player whose configuration leaves ``v`` out.
 """
 
 
-def typed(members: Mapping[str, Member], version: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields of a :class:`Record`, and the keys with a value of a wrong type."""
-    readings = KEYS_OF_1 if version == 1 else KEYS
+class Typed(NamedTuple):
+    """A report after typing: the fields of a :class:`Record`, of a version that we understand."""
+
+    version: int
+    fields: dict[str, Any]
+    ignored: tuple[str, ...] = ()
+    """Keys with a value of a wrong type."""
+
+
+def read(text: str) -> Typed:
+    """The report that a dictionary is; :class:`MalformedError` where it is none."""
+    fields = _usual(text)
+    return typed(dictionary(text)) if fields is None else Typed(LATEST, fields)
+
+
+def typed(members: Mapping[str, Member]) -> Typed:
+    """The report that members are."""
+    version = _version(members)
+    if version is not None and version > LATEST:
+        return Typed(version, {})
+    readings = KEYS if version == LATEST else KEYS_OF_1
     fields: dict[str, Any] = {}
-    ignored: list[str] = []
+    ignored = ["v"] if "v" in members and version is None else []
     for key, value in members.items():
         reading = readings.get(key)
         if reading is None:
@@ -160,13 +187,65 @@ def typed(members: Mapping[str, Member], version: int) -> tuple[dict[str, Any], 
             fields[key] = meaning
     if "ec" in fields and not _are_codes(members["ec"]):
         fields["bare_ec"] = True
-    return fields, tuple(ignored)
+    return Typed(version or 1, fields, tuple(ignored))
 
 
-def version_of(members: Mapping[str, Member]) -> int | None:
-    """What ``v`` says, or None where it says nothing that is a version."""
+def _version(members: Mapping[str, Member]) -> int | None:
     version = _integer(members.get("v", True))
     return version if version is not None and version > 0 else None
+
+
+# -- what players say again and again ----------------------------------------------------------
+
+MOST_REMEMBERED: Final = 16_384
+LEAST_UNIQUE: Final = 4
+"""Digits of a number that is not remembered."""
+LONGEST_REMEMBERED: Final = 64
+"""Characters of a member: strangers may write any number of long ones."""
+
+_remembered: dict[str, tuple[str, Any]] = {}
+"""Members as they were written, with their key and what they mean (None: nothing to us)."""
+
+
+def _usual(text: str) -> dict[str, Any] | None:
+    """The fields of a report of version 2 of which every member is right, or None.
+
+    Members are cut at every comma. If one of these was within a string, the cut leaves a quote
+    open, and what has an open quote is no member: so either all of them are members, or the
+    dictionary has to be read by the letter. Nearly all members of a report were in another one.
+    """
+    fields: dict[str, Any] = {}
+    for member in text.split(","):
+        found = _remembered.get(member) or _learnt(member)
+        if found is None:
+            return None
+        key, meaning = found
+        if meaning is not None:
+            fields[key] = meaning
+    return fields if fields.pop("v", None) == LATEST else None
+
+
+def _learnt(text: str) -> tuple[str, Any] | None:
+    """Key and meaning of a member that is right; a long number will hardly come again."""
+    key, _, digits = text.partition("=")
+    if digits.isdecimal() and digits.isascii() and LEAST_UNIQUE <= len(digits) <= MOST_DIGITS:
+        return (key, int(digits)) if KEYS.get(key) is _integer else None
+    try:
+        ((key, value),) = dictionary(text).items()
+    except ValueError:
+        return None
+    reading = _integer if key == "v" else KEYS.get(key)
+    meaning = reading(value) if reading is not None else None
+    if reading is not None and (meaning is None or (key == "ec" and not _are_codes(value))):
+        return None
+    if len(text) <= LONGEST_REMEMBERED:
+        if len(_remembered) >= MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[text] = key, meaning
+    return key, meaning
+
+
+# -- JSON --------------------------------------------------------------------------------------
 
 
 def from_json(said: Mapping[str, Any]) -> dict[str, Member]:
@@ -177,7 +256,9 @@ def from_json(said: Mapping[str, Any]) -> dict[str, Member]:
     takes.
     """
     return {
-        key: Token(value) if key in _TOKENS and isinstance(value, str) else _from_json(value)
+        key: Token(value)
+        if (key in _TOKENS or key == "e") and isinstance(value, str)
+        else _from_json(value)
         for key, value in said.items()
         if value is not None
     }

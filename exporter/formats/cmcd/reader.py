@@ -10,22 +10,21 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from exporter.event import Cleaner, Event
-from exporter.formats.cmcd.keys import from_json, typed, version_of
-from exporter.formats.cmcd.record import Mode, Record
-from exporter.formats.cmcd.structured import MalformedError, Member, Token, dictionary
+from exporter.formats.cmcd.keys import LATEST, Typed, from_json, read, typed
+from exporter.formats.cmcd.record import EVENTS, Mode, Record
+from exporter.formats.cmcd.structured import MalformedError, Member, dictionary
 from exporter.formats.cmcd.translate import translate
 from exporter.formats.format import Answers, Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.telemetry import Rejection
 
 PATH: Final = "/cmcd"
 HEADERS: Final = ("CMCD-Object", "CMCD-Request", "CMCD-Session", "CMCD-Status")
-LATEST: Final = 2
 
 Translate = Callable[[Record, Sender, Cleaner], Iterable[Event]]
 
 _objects = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
-_Found = tuple[bytes, Mapping[str, Member] | Rejection]
+_Found = tuple[bytes, Typed | Rejection]
 """The bytes of a report, and what they say, or why they cannot be read."""
 
 
@@ -111,7 +110,7 @@ def _in_objects(objects: Iterable[msgspec.Raw]) -> Iterator[_Found]:
     for raw in objects:
         line = bytes(raw)
         try:
-            yield line, from_json(decode(_object, line))
+            yield line, typed(from_json(decode(_object, line)))
         except RefusedError as refusal:
             yield line, refusal.reason
 
@@ -120,7 +119,7 @@ def _in_lines(body: bytes) -> Iterator[_Found]:
     for line in body.split(b"\n"):
         if text := line.strip():
             try:
-                yield text, dictionary(text.decode())
+                yield text, read(text.decode())
             except (MalformedError, UnicodeDecodeError):
                 yield text, Rejection.MALFORMED
 
@@ -137,31 +136,26 @@ def _in_request(sender: Sender) -> Iterator[_Found]:
     except (MalformedError, UnicodeEncodeError):
         yield line, Rejection.MALFORMED
     else:
-        yield line, members or Rejection.INCOMPLETE
+        yield line, typed(members) if members else Rejection.INCOMPLETE
 
 
-def _record(
-    line: bytes, said: Mapping[str, Member], body: bytes, sender: Sender
-) -> Record | Rejection:
-    version = version_of(said)
-    if version is not None and version > LATEST:
+def _record(line: bytes, said: Typed, body: bytes, sender: Sender) -> Record | Rejection:
+    if said.version > LATEST:
         return Rejection.UNSUPPORTED_VERSION
-    fields, ignored = typed(said, version or 1)
-    if "v" in said and version is None:
-        ignored = (*ignored, "v")
-    mode = Mode.EVENT if body or "e" in said else Mode.REQUEST
+    fields = said.fields
+    mode = Mode.EVENT if body or "e" in fields else Mode.REQUEST
     if mode is Mode.EVENT:
-        if type(said.get("e")) is Token and "e" not in fields:
-            return Rejection.UNKNOWN_TYPE
         if "e" not in fields or "ts" not in fields:
             return Rejection.INCOMPLETE
+        if fields["e"] not in EVENTS:
+            return Rejection.UNKNOWN_TYPE
     target = sender.path[len(PATH) + 1 :]
     record: Record = Record(
         id=_identity(mode, target, fields, line, sender),
         mode=mode,
-        version=version or 1,
+        version=said.version,
         target=target,
-        ignored=ignored,
+        ignored=said.ignored,
         **fields,
     )
     return record

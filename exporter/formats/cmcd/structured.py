@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -46,8 +45,6 @@ MOST_DIGITS: Final = 15
 MOST_WHOLE_DIGITS: Final = 12
 """Of a decimal, before its point."""
 MOST_DECIMALS: Final = 3
-LONGEST_CACHED: Final = 64
-"""Characters of an inner list of numbers whose meaning is remembered: strangers may write any."""
 
 _KEY: Final = r"[a-z*][A-Za-z0-9_\-.*]*+"
 _NUMBER: Final = r"-?[0-9]++(?:\.[0-9]++)?(?!\.)"
@@ -86,12 +83,7 @@ def dictionary(text: str) -> dict[str, Member]:
         if kind == _A_NUMBER:
             members[found[1]] = _to_number(found[2])
         elif kind == _SOME_NUMBERS:
-            numbers = found[5]
-            members[found[1]] = (
-                _to_numbers(numbers)
-                if len(numbers) <= LONGEST_CACHED
-                else _to_numbers.__wrapped__(numbers)
-            )
+            members[found[1]] = _to_numbers(found[5])
         elif kind == _A_TOKEN:
             members[found[1]] = Token(found[4])
         elif kind == _A_STRING:
@@ -112,7 +104,6 @@ def _to_number(digits: str) -> int | float:
     return float(digits)
 
 
-@lru_cache(4096)
 def _to_numbers(text: str) -> Items:
     return tuple(
         (_to_number(number), ((name, True),) if name else ()) for number, name in _in_numbers(text)
