@@ -93,6 +93,8 @@ class Heard(msgspec.Struct, gc=False, omit_defaults=True):
 
     def measure(self, startup: float, at: Instant, *, premature: bool) -> None:
         """The player has measured its startup; of several times the one told last counts."""
+        if premature:
+            self.repair(Repair.BOGUS_MSD)
         known = self.measured_at
         if known is None or (_told(known), self.measured or 0.0) < (_told(at), startup):
             self.measured, self.measured_at, self.premature = startup, at, premature
