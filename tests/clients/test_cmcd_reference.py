@@ -237,6 +237,11 @@ def named(rules: Mapping[str, Callable[..., Any]], case: Case, *key: str) -> str
     return next((name for name, explains in rules.items() if explains(case, *key)), None)
 
 
+def exactly(value: object) -> object:
+    """With the names of types, of which some are equal to others."""
+    return tuple(map(exactly, value)) if isinstance(value, tuple) else (type(value).__name__, value)
+
+
 def has(pattern: str, case: Case) -> bool:
     return re.search(pattern, case.text) is not None
 
@@ -269,7 +274,9 @@ SYNTAX: Final[Mapping[str, Callable[[Case], Any]]] = {
     ),
 }
 VALUES: Final[Mapping[str, Callable[[Case, str], Any]]] = {
-    "a date beyond those of JavaScript": lambda case, key: type(case.value(key)) is Date,
+    "a date beyond those of JavaScript": lambda case, key: (
+        has(r"@-?\d{13,15}", case) and "Date" in str(exactly(case.value(key)))
+    ),
 }
 TYPES: Final[Mapping[str, Callable[[Case, str], Any]]] = {
     "HESP, which the library does not know": lambda case, key: (

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from exporter.event import Cleaner, Event
 from exporter.events.playback.told import Requested
-from exporter.formats.cmcd.keys import KEYS, KEYS_OF_1
+from exporter.formats.cmcd import keys
+from exporter.formats.cmcd.keys import KEYS, KEYS_OF_1, read, typed
 from exporter.formats.cmcd.reader import HEADERS, Cmcd, Knobs
 from exporter.formats.cmcd.record import Mode, Record
+from exporter.formats.cmcd.structured import MalformedError, dictionary
 from exporter.formats.format import Parsed, RefusedError, Rejected, Sender
 from exporter.telemetry import Rejection
 from tests.pipelines import CLEANER
@@ -582,6 +584,46 @@ def test_any_json_ends_in_reports_or_in_a_refusal(said: Any) -> None:
         for record in reader.records:
             assert msgspec.json.encode(record)
     assert reasons <= REASONS
+
+
+@given(text=LINES)
+def test_what_is_remembered_means_what_it_says(text: str) -> None:
+    text = f"v=2,{text}"
+    try:
+        by_the_letter = typed(dictionary(text))
+    except MalformedError:
+        with pytest.raises(MalformedError):
+            read(text)
+    else:
+        assert [read(text), read(text)] == [by_the_letter] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'cid="a,b=1",e=t,v=2',
+        r'cid="a,b=1,c",e=t,v=2',
+        r'cid="a\",b=1,c\"",e=t,v=2',
+        r'cid="\",b=\"",e=t,v=2',
+        r'ec=("a,b=1" "c,d"),e=t,v=2',
+        r'zz=%"a,b=1",e=t,v=2',
+        r'sid="a",sid=b,e=t,v=2',
+        r"v=1,e=t,v=2",
+        r"v=2,br=5,v=1",
+    ],
+)
+def test_commas_within_strings_part_nothing_and_the_last_of_a_name_counts(text: str) -> None:
+    assert [read(text), read(text)] == [typed(dictionary(text))] * 2
+
+
+def test_strangers_cannot_make_us_remember_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered: dict[str, tuple[str, Any]] = {}
+    monkeypatch.setattr(keys, "_remembered", remembered)
+    monkeypatch.setattr(keys, "MOST_REMEMBERED", 10)
+    for number in range(1000):
+        read(f'e=t,ts={10**12 + number},v=2,sid="{number}",url="{"x" * 64}{number}",z{number}=1')
+        assert len(remembered) <= 10
+    assert not any(key in {"ts", "url"} for key, _ in remembered.values())
 
 
 def test_every_key_of_a_record_is_read_and_every_key_that_is_read_is_in_a_record() -> None:

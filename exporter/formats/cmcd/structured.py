@@ -171,8 +171,10 @@ def _bare(text: str, position: int) -> tuple[Bare, int]:
 
 
 def _from_base64(text: str) -> bytes:
-    padding = "" if text.endswith("=") else "=" * (-len(text) % 4)
-    return b64decode(text + padding, validate=True)
+    missing = -len(text) % 4
+    if missing and text.endswith("="):
+        raise ValueError("there is too much padding, or too little")
+    return b64decode(text + "=" * missing, validate=True)
 
 
 _Match = Callable[[str, int], re.Match[str] | None]
