@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ from exporter.events.web.told import Told
 from exporter.events.web.trackers import MS, rating, when
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.formats.items import Items
+from exporter.formats.teller import Teller
 from exporter.telemetry import Rejection
 
 KEY: Final = "Idempotency-Key"
@@ -114,14 +116,35 @@ class Traces(msgspec.Struct, gc=False):
     resources: list[_Resource] | None = msgspec.field(default=None, name="resourceSpans")
 
 
-class Page(NamedTuple):
-    """What every item of a batch has in common; ``names`` are those of the user."""
+class Attributes(msgspec.Struct, gc=False):
+    """What counts of the attributes of the SDK's own events; times are ms, as strings."""
 
-    about: dict[str, Any]
+    duration: Any = None
+    page_load: Any = msgspec.field(default=None, name="pageLoadTime")
+    dns_lookup: Any = msgspec.field(default=None, name="dnsLookupTime")
+    tcp_handshake: Any = msgspec.field(default=None, name="tcpHandshakeTime")
+    tls_negotiation: Any = msgspec.field(default=None, name="tlsNegotiationTime")
+    request: Any = msgspec.field(default=None, name="requestTime")
+    response: Any = msgspec.field(default=None, name="responseTime")
+    dom_processing: Any = msgspec.field(default=None, name="domProcessingTime")
+    status: Any = msgspec.field(default=None, name="responseStatus")
+    trigger: Any = msgspec.field(default=None, name="userActionTrigger")
+
+
+class Page(NamedTuple):
+    """What every item of a batch has in common; ``names`` are those of the user and the session."""
+
+    teller: Teller
+    restored: Teller
+    """The page once it was shown again out of the browser's cache."""
+    session_id: str | None
     names: tuple[str, ...]
 
 
-Reading = Callable[[Any, Page, dict[str, Any]], Iterable[Told]]
+Known = dict[str, Any]
+"""The id and the time of an item."""
+
+Reading = Callable[[Any, Page, Known], Iterable[Told]]
 
 
 class Faro(Format):
@@ -145,23 +168,25 @@ class Faro(Format):
     def parse(self, body: bytes, sender: Sender) -> Parsed:
         """Each item by itself, in the order of the sections."""
         batch = decode(self._decode, body)
-        page = _page(_meta(batch.meta), sender)
+        page = self._page(_meta(batch.meta), sender)
         batch_id = _batch_id(body, page, sender)
         events: list[Event] = []
         rejected: list[Rejected] = []
-        cleaner = self._cleaner
-        who: dict[tuple[bool, str | None], dict[str, Any]] = {}
         for each in self._told(batch, page, batch_id):
             if isinstance(each, Rejected):
                 rejected.append(each)
             else:
-                alike = each.begins, each.page_view_id
-                if alike not in who:
-                    who[alike] = each.who(cleaner)
-                events.append(each.cleaned(cleaner, who[alike]))
+                events.append(each)
             if len(events) + len(rejected) > sender.most_events:
                 raise RefusedError(Rejection.TOO_MANY_EVENTS)
         return Parsed(tuple(events), tuple(rejected))
+
+    def _page(self, meta: Json, sender: Sender) -> Page:
+        about, names = _about(meta, sender)
+        view, session_id = about["page_view_id"], about["session_id"]
+        restored = about if view is None else about | {"page_view_id": f"{view}.restored"}
+        cleaner = self._cleaner
+        return Page(Teller(cleaner, about), Teller(cleaner, restored), session_id, names)
 
     def _told(self, batch: Batch, page: Page, batch_id: str) -> Iterator[Told | Rejected]:
         place = 0
@@ -175,23 +200,15 @@ class Faro(Format):
                     yield each
                     continue
                 number, item = each
-                about = page.about | {"id": f"{batch_id}.{number}", "at": when(item.timestamp)}
-                yield from read(item, page, about)
-        if bytes(batch.traces) != NULL:
-            yield from self._spans(bytes(batch.traces), place, page, f"{batch_id}.traces")
-
-    def _spans(
-        self, raw: bytes, place: int, page: Page, event_id: str
-    ) -> Iterator[Told | Rejected]:
-        found = self._traces.one(raw, place)
-        if isinstance(found, Rejected):
-            yield found
-            return
-        _, traces = found
-        scopes = (scope for each in traces.resources or () for scope in each.scopes or ())
-        spans = sum(len(scope.spans or ()) for scope in scopes)
-        if spans:
-            yield told.SpansDropped(spans=spans, **page.about, id=event_id)
+                yield from read(
+                    item, page, {"id": f"{batch_id}.{number}", "at": when(item.timestamp)}
+                )
+        if (raw := bytes(batch.traces)) != NULL:
+            found = self._traces.one(raw, place)
+            if isinstance(found, Rejected):
+                yield found
+            elif spans := _spans(found[1]):
+                yield page.teller.tells(told.SpansDropped, id=f"{batch_id}.traces", spans=spans)
 
 
 # -- what all items have in common -----------------------------------------------------------
@@ -222,27 +239,30 @@ NAMES: Final = (*IDS, "fullName")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def _page(meta: Json, sender: Sender) -> Page:
-    """A page view where the page's id is a UUID: other ids are names of pages, and come again."""
+def _about(meta: Json, sender: Sender) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What is said of the page, and the names in it.
+
+    It is a page view where the page's id is a UUID: other ids are names of pages, and come again.
+    """
     page, user = _part(meta, "page"), _part(meta, "user")
     page_id = _text(page, "id")
-    names = tuple(name for name in (_text(user, key) for key in NAMES) if name is not None)
+    session_id = _text(_part(meta, "session"), "id")
+    session_id = session_id or sender.headers.get(SESSION, "")[:LONGEST_NAME] or None
+    names = {name for name in (*(_text(user, key) for key in NAMES), session_id, page_id) if name}
     about: dict[str, Any] = {
         "page_view_id": page_id if page_id and _UUID.fullmatch(page_id) else None,
-        "session_id": _text(_part(meta, "session"), "id")
-        or sender.headers.get(SESSION, "")[:LONGEST_NAME]
-        or None,
+        "session_id": session_id,
         "user_id": next((said for said in (_text(user, key) for key in IDS) if said), None),
         "url": _text(page, "url", LONGEST_TEXT),
         "user_agent": _text(_part(meta, "browser"), "userAgent", LONGEST_TEXT) or sender.user_agent,
         "country": None if sender.country == UNKNOWN_COUNTRY else sender.country,
     }
-    return Page(about, tuple(sorted(names, key=len, reverse=True)))
+    return about, tuple(sorted(names, key=lambda name: (-len(name), name)))
 
 
 def _batch_id(body: bytes, page: Page, sender: Sender) -> str:
     key = sender.headers.get(KEY, "")
-    said = f"{key}\0{page.about['session_id']}".encode(errors="replace") if key else body
+    said = f"{key}\0{page.session_id}".encode(errors="replace") if key else body
     return blake2b(said, digest_size=16).hexdigest()
 
 
@@ -254,59 +274,59 @@ RESTORED: Final = "back-forward-cache"
 _decode_context = msgspec.json.Decoder(Context).decode
 
 
-def _measured(item: Measured, page: Page, about: dict[str, Any]) -> Iterator[Told]:
-    values, event_id = item.values, about["id"]
+def _measured(item: Measured, page: Page, known: Known) -> Iterator[Told]:
+    values, event_id = item.values, known["id"]
     if not values:
-        yield told.NothingMeasured(**about)
+        yield page.teller.tells(told.NothingMeasured, **known)
     vitals = [name for name in values if name in VITALS] if item.type == "web-vitals" else []
     for name in vitals:
-        yield _vital(VITALS[name], values[name], item, about | {"id": f"{event_id}.{name}"})
+        known["id"] = f"{event_id}.{name}"
+        yield _vital(VITALS[name], values[name], item, page, known)
     for name in values if not vitals else ():
-        value_id = f"{event_id}.{_digest(name)}"
-        yield _own(f"{item.type}.{name}"[:LONGEST_NAME], values[name], about | {"id": value_id})
+        known["id"] = f"{event_id}.{_digest(name)}"
+        yield _own(f"{item.type}.{name}"[:LONGEST_NAME], values[name], page.teller, known)
 
 
-def _vital(vital: Vital, value: float | None, item: Measured, about: dict[str, Any]) -> Told:
+def _vital(vital: Vital, value: float | None, item: Measured, page: Page, known: Known) -> Told:
     if value is None:
-        return told.NothingMeasured(**about)
+        return page.teller.tells(told.NothingMeasured, **known)
     try:
         context = decode(_decode_context, bytes(item.context))
     except RefusedError:
         context = Context()
-    view = about["page_view_id"]
-    if view is not None and context.navigation_type == RESTORED:
-        # Shown again out of the cache of the browser, it is another page view to its vitals.
-        about = about | {"page_view_id": f"{view}.restored"}
-    return told.VitalMeasured(
+    restored = context.navigation_type == RESTORED
+    return (page.restored if restored else page.teller).tells(
+        told.VitalMeasured,
         vital=vital,
         value=value * (1.0 if vital is Vital.CLS else MS),
         rating=rating(context.rating),
         metric_id=(context.id or "")[:LONGEST_NAME] or None,
-        **about,
+        **known,
     )
 
 
-def _own(name: str, value: float | None, about: dict[str, Any]) -> Told:
+def _own(name: str, value: float | None, teller: Teller, known: Known) -> Told:
     """What the page measures for itself: a time where its name ends in a unit of time."""
     if value is None:
-        return told.NothingMeasured(**about)
+        return teller.tells(told.NothingMeasured, **known)
     for clock in CLOCKS:
         if name.endswith(clock.suffix):
-            return told.DurationMeasured(name=name, duration_seconds=value * clock.seconds, **about)
-    return told.MetricReported(name=name, value=value, **about)
+            seconds = value * clock.seconds
+            return teller.tells(told.DurationMeasured, name=name, duration_seconds=seconds, **known)
+    return teller.tells(told.MetricReported, name=name, value=value, **known)
 
 
 def _digest(name: str) -> str:
     return blake2b(name.encode(errors="replace"), digest_size=8).hexdigest()
 
 
-# -- exceptions and logs ---------------------------------------------------------------------
+# -- exceptions, logs and traces -------------------------------------------------------------
 
 KINDS: Final = {"UnhandledRejection": ErrorType.PROMISE_REJECTION}
 """What the SDK calls a rejection with something that is no Error; others have the Error's name."""
 
 
-def _thrown(item: Thrown, page: Page, about: dict[str, Any]) -> Iterator[Told]:
+def _thrown(item: Thrown, page: Page, known: Known) -> Iterator[Told]:
     kind = item.type or "Error"
     error_type = KINDS.get(kind) or ErrorType(kind)
     value = (item.value or "")[:LONGEST_TEXT]
@@ -314,44 +334,51 @@ def _thrown(item: Thrown, page: Page, about: dict[str, Any]) -> Iterator[Told]:
     for name in page.names:
         if len(name) >= SHORTEST_NAME:
             message = message.replace(name, "[id]")
-    yield told.ErrorMet(
+    yield page.teller.tells(
+        told.ErrorMet,
         error_type=ErrorType.JAVASCRIPT if error_type is ErrorType.OTHER else error_type,
         message=message,
         group=(item.fingerprint or "")[:LONGEST_TEXT] or None,
         fatal=item.fatal is True,
-        **about,
+        **known,
     )
 
 
-def _logged(item: Logged, page: Page, about: dict[str, Any]) -> Iterator[Told]:
-    yield told.LogWritten(level=LogLevel((item.level or "log").lower()), **about)
+def _logged(item: Logged, page: Page, known: Known) -> Iterator[Told]:
+    level = LogLevel((item.level or "log").lower())
+    yield page.teller.tells(told.LogWritten, level=level, **known)
+
+
+def _spans(traces: Traces) -> int:
+    scopes = (scope for each in traces.resources or () for scope in each.scopes or ())
+    return sum(len(scope.spans or ()) for scope in scopes)
 
 
 # -- events ----------------------------------------------------------------------------------
 
-_decode_attributes = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_attributes = msgspec.json.Decoder(Attributes).decode
 
 
-def _happened(item: Happened, page: Page, about: dict[str, Any]) -> Iterator[Told]:
+def _happened(item: Happened, page: Page, known: Known) -> Iterator[Told]:
     read = EVENTS.get(item.name)
+    teller = page.teller
     if read is not None:
-        yield from read(_attributes(item), about)
+        yield from read(item, teller, known)
     elif (action := Action(item.name)) is not Action.OTHER:
-        yield told.ActionTaken(action=action, **about)
+        yield teller.tells(told.ActionTaken, action=action, **known)
     else:
-        yield told.CustomHappened(name=item.name[:LONGEST_NAME], **about)
+        yield teller.tells(told.CustomHappened, name=item.name[:LONGEST_NAME], **known)
 
 
-def _attributes(item: Happened) -> Json:
+def _attributes(item: Happened) -> Attributes:
     try:
         return decode(_decode_attributes, bytes(item.attributes))
     except RefusedError:
-        return {}
+        return Attributes()
 
 
-def _number(attributes: Json, name: str) -> float | None:
+def _number(said: object) -> float | None:
     """A number that comes as a string; ``unknown`` is none."""
-    said = attributes.get(name)
     if isinstance(said, bool) or not isinstance(said, str | int | float):
         return None
     try:
@@ -361,58 +388,62 @@ def _number(attributes: Json, name: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _seconds(attributes: Json, *names: str) -> float | None:
-    """The sum of times in ms; None where one is missing."""
-    found = [_number(attributes, name) for name in names]
-    known = [each for each in found if each is not None]
-    return sum(known) * MS if len(known) == len(found) else None
+def _seconds(said: object) -> float | None:
+    number = _number(said)
+    return None if number is None else number * MS
 
 
-def _navigated(attributes: Json, about: dict[str, Any]) -> Iterator[Told]:
+def _navigated(item: Happened, teller: Teller, known: Known) -> Iterator[Told]:
     """A document was loaded; its time is that of its beginning."""
-    connecting = _seconds(attributes, "tcpHandshakeTime")
-    securing = _seconds(attributes, "tlsNegotiationTime")
+    said = _attributes(item)
+    connecting, securing = _seconds(said.tcp_handshake), _seconds(said.tls_negotiation)
     if securing and (connecting is None or securing > connecting):
         # Without TLS the SDK says how long everything before took.
         securing = None
-    yield told.PageViewed(**about)
-    yield told.NavigationTimed(
-        dns_lookup_seconds=_seconds(attributes, "dnsLookupTime"),
+    request, response = _seconds(said.request), _seconds(said.response)
+    yield teller.tells(told.PageViewed, **known)
+    yield teller.tells(
+        told.NavigationTimed,
+        dns_lookup_seconds=_seconds(said.dns_lookup),
         tcp_connect_seconds=connecting,
         ssl_handshake_seconds=securing,
-        request_response_seconds=_seconds(attributes, "requestTime", "responseTime"),
-        dom_processing_seconds=_seconds(attributes, "domProcessingTime"),
+        request_response_seconds=None
+        if request is None or response is None
+        else request + response,
+        dom_processing_seconds=_seconds(said.dom_processing),
         # The whole is 0 where it was read before the load event had ended.
-        load_seconds=_seconds(attributes, "duration") or _seconds(attributes, "pageLoadTime"),
-        **about,
+        load_seconds=_seconds(said.duration) or _seconds(said.page_load),
+        **known,
     )
 
 
-def _resource(attributes: Json, about: dict[str, Any]) -> Iterator[Told]:
-    seconds = _seconds(attributes, "duration")
-    if (_number(attributes, "responseStatus") or 0) >= 400:
-        yield told.RequestMade(result=RequestResult.FAILED, duration_seconds=seconds, **about)
+def _resource(item: Happened, teller: Teller, known: Known) -> Iterator[Told]:
+    said = _attributes(item)
+    seconds = _seconds(said.duration)
+    if (_number(said.status) or 0) >= HTTPStatus.BAD_REQUEST:
+        failed = RequestResult.FAILED
+        yield teller.tells(told.RequestMade, result=failed, duration_seconds=seconds, **known)
     elif seconds is None:
-        yield told.NothingMeasured(**about)
+        yield teller.tells(told.NothingMeasured, **known)
     else:
-        yield told.ResourceLoaded(duration_seconds=seconds, **about)
+        yield teller.tells(told.ResourceLoaded, duration_seconds=seconds, **known)
 
 
-def _route_changed(attributes: Json, about: dict[str, Any]) -> Iterator[Told]:
-    yield told.PageViewed(**about)
-    yield told.ActionTaken(action=Action.ROUTE_CHANGE, **about)
+def _route_changed(item: Happened, teller: Teller, known: Known) -> Iterator[Told]:
+    yield teller.tells(told.PageViewed, **known)
+    yield teller.tells(told.ActionTaken, action=Action.ROUTE_CHANGE, **known)
 
 
-def _seen(attributes: Json, about: dict[str, Any]) -> Iterator[Told]:
-    yield told.SessionSeen(**about)
+def _seen(item: Happened, teller: Teller, known: Known) -> Iterator[Told]:
+    yield teller.tells(told.SessionSeen, **known)
 
 
-def _acted(attributes: Json, about: dict[str, Any]) -> Iterator[Told]:
-    clicked = attributes.get("userActionTrigger") == "pointerdown"
-    yield told.ActionTaken(action=Action.CLICK if clicked else Action.OTHER, **about)
+def _acted(item: Happened, teller: Teller, known: Known) -> Iterator[Told]:
+    action = Action.CLICK if _attributes(item).trigger == "pointerdown" else Action.OTHER
+    yield teller.tells(told.ActionTaken, action=action, **known)
 
 
-EVENTS: Final[Mapping[str, Callable[[Json, dict[str, Any]], Iterator[Told]]]] = {
+EVENTS: Final[Mapping[str, Callable[[Happened, Teller, Known], Iterator[Told]]]] = {
     "faro.performance.navigation": _navigated,
     "faro.performance.resource": _resource,
     "faro.navigation": _route_changed,

@@ -7,7 +7,7 @@ example sends: ``{name, value, id, page_location}``. A page may add which page v
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from exporter.events.web.classes import Vital
 from exporter.events.web.trackers import MS, rating, when
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender
 from exporter.formats.items import Items
+from exporter.formats.teller import Teller
 from exporter.telemetry import Rejection
 
 LONGEST_ID: Final = 256
@@ -46,6 +47,15 @@ class Metric(msgspec.Struct, gc=False):
     timestamp: float | str | None = None
 
 
+class _Page(NamedTuple):
+    """What a metric says of its page."""
+
+    page_view_id: str | None
+    session_id: str | None
+    user_id: str | None
+    url: str | None
+
+
 class WebVitals(Format):
     """Reads ``/web-vitals``."""
 
@@ -66,45 +76,50 @@ class WebVitals(Format):
             if isinstance(alone, Rejected):
                 raise RefusedError(alone.reason)
             found = iter((alone,))
-        unnamed = blake2b(body, digest_size=16)
+        pages: dict[_Page, Teller] = {}
         for each in found:
             if isinstance(each, Rejected):
                 rejected.append(each)
             else:
                 place, metric = each
-                event_id = _event_id(metric) if metric.id else f"{unnamed.hexdigest()}.{place}"
-                events.append(self._event(metric, event_id, sender))
+                page = _page(metric)
+                if page not in pages:
+                    pages[page] = self._teller(page, sender)
+                events.append(_event(metric, pages[page], _event_id(metric, body, place)))
             if len(events) + len(rejected) > sender.most_events:
                 raise RefusedError(Rejection.TOO_MANY_EVENTS)
         return Parsed(tuple(events), tuple(rejected))
 
-    def _event(self, metric: Metric, event_id: str, sender: Sender) -> Event:
-        country = sender.country
-        about: dict[str, Any] = {
-            "id": event_id,
-            "at": when(metric.timestamp),
-            "page_view_id": _page_view(metric),
-            "session_id": metric.session_id or None,
-            "user_id": metric.user_id or None,
-            "url": (metric.navigation_url or metric.page_location or "")[:4096] or None,
-            "user_agent": sender.user_agent,
-            "country": None if country == UNKNOWN_COUNTRY else country,
-        }
-        event: told.Told
-        vital = VITALS.get(metric.name.upper())
-        if metric.value is None:
-            event = told.NothingMeasured(**about)
-        elif vital is None:
-            event = told.MetricReported(name=metric.name, value=metric.value, **about)
-        else:
-            event = told.VitalMeasured(
-                vital=vital,
-                value=metric.value * (1.0 if vital is Vital.CLS else MS),
-                rating=rating(metric.rating),
-                metric_id=metric.id or None,
-                **about,
-            )
-        return event.cleaned(self._cleaner)
+    def _teller(self, page: _Page, sender: Sender) -> Teller:
+        country = None if sender.country == UNKNOWN_COUNTRY else sender.country
+        about = page._asdict() | {"user_agent": sender.user_agent, "country": country}
+        return Teller(self._cleaner, about)
+
+
+def _event(metric: Metric, teller: Teller, event_id: str) -> Event:
+    at = when(metric.timestamp)
+    if metric.value is None:
+        return teller.tells(told.NothingMeasured, id=event_id, at=at)
+    vital = VITALS.get(metric.name.upper())
+    if vital is None:
+        name, value = metric.name, metric.value
+        return teller.tells(told.MetricReported, id=event_id, at=at, name=name, value=value)
+    return teller.tells(
+        told.VitalMeasured,
+        id=event_id,
+        at=at,
+        vital=vital,
+        value=metric.value * (1.0 if vital is Vital.CLS else MS),
+        rating=rating(metric.rating),
+        metric_id=metric.id or None,
+    )
+
+
+def _page(metric: Metric) -> _Page:
+    url = metric.navigation_url or metric.page_location or ""
+    return _Page(
+        _page_view(metric), metric.session_id or None, metric.user_id or None, url[:4096] or None
+    )
 
 
 def _page_view(metric: Metric) -> str | None:
@@ -116,7 +131,9 @@ def _page_view(metric: Metric) -> str | None:
     return metric.page_view_id
 
 
-def _event_id(metric: Metric) -> str:
+def _event_id(metric: Metric, body: bytes, place: int) -> str:
     """The same metric with the same value is told again whenever the page is hidden."""
+    if not metric.id:
+        return f"{blake2b(body, digest_size=16).hexdigest()}.{place}"
     said = f"{metric.name}\0{metric.id}\0{metric.value}\0{metric.page_view_id}"
     return blake2b(said.encode(errors="replace"), digest_size=16).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import msgspec
@@ -90,15 +90,11 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         country = self.country or UNKNOWN_COUNTRY
         return Client(self.device, self.browser, self.system, self.region, country)
 
-    def cleaned(self, cleaner: Cleaner, who: Mapping[str, Any] | None = None) -> Self:
-        """Keyed hashes and classes for what names a page, a person or a browser of one.
+    def cleaned(self, cleaner: Cleaner) -> Self:
+        """Keyed hashes and classes for what names a page, a person or a browser of one."""
+        return msgspec.structs.replace(self, **self.who(cleaner), **self.what(cleaner))
 
-        ``who`` is what :meth:`who` gives for another event of the same sender.
-        """
-        who = self.who(cleaner) if who is None else who
-        return msgspec.structs.replace(self, **who, **self._what(cleaner))
-
-    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+    def what(self, cleaner: Cleaner) -> dict[str, Any]:
         """Changes of what only this kind of event says."""
         return {}
 
@@ -110,15 +106,15 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         if self.country is None:
             client = client._replace(region=self.region)
         page = cleaner.page(self.page if self.url is None else self.url)
-        session = None if self.session_id is None else cleaner.person(self.session_id)
+        session = cleaner.who(self.session_id)
         path = _path(self.url) if self.url else None
         place = None
         if session is not None and path is not None:
             place = IN_SESSION + cleaner.person(f"view\0{session}\0{path}")
         return {
-            "page_view_id": self._view(cleaner, path),
+            "page_view_id": self._view(cleaner, session, path),
             "session_id": session,
-            "user_id": None if self.user_id is None else cleaner.person(self.user_id),
+            "user_id": cleaner.who(self.user_id),
             "url": None,
             "user_agent": None,
             "page": str(page),
@@ -131,7 +127,7 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
             "place_id": place,
         }
 
-    def _view(self, cleaner: Cleaner, path: str | None) -> str | None:
+    def _view(self, cleaner: Cleaner, session: str | None, path: str | None) -> str | None:
         """The key of its page view; None where its session has to tell, or where it has none.
 
         Without an id and without a session, it is the user agent, the country and the path: all
@@ -139,7 +135,7 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         """
         if self.page_view_id is not None:
             return NAMED + cleaner.person(f"view\0{self.page_view_id}")
-        if self.session_id is not None or (path is None and not self.begins):
+        if session is not None or (path is None and not self.begins):
             return None
         agent = self.user_agent or f"{self.device}\0{self.browser}\0{self.system}"
         return ANONYMOUS + cleaner.person(f"view\0{agent}\0{self.country}\0{path}")
@@ -185,8 +181,9 @@ class VitalMeasured(
     rating: Rating | None = None
     metric_id: Identity | None = None
 
-    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
-        changes = super()._what(cleaner)
+    def what(self, cleaner: Cleaner) -> dict[str, Any]:
+        """Its metric becomes a keyed hash."""
+        changes = super().what(cleaner)
         if self.metric_id is not None:
             changes["metric_id"] = cleaner.person(self.metric_id)
         return changes
@@ -273,8 +270,9 @@ class Requesting(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     request_id: Identity | None = None
 
-    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
-        changes = super()._what(cleaner)
+    def what(self, cleaner: Cleaner) -> dict[str, Any]:
+        """Its request becomes a keyed hash."""
+        changes = super().what(cleaner)
         if self.request_id is not None:
             changes["request_id"] = cleaner.person(f"request\0{self.request_id}")
         return changes
@@ -386,8 +384,9 @@ class ErrorMet(
         """The request, where neither another event nor its page view has to tell of it."""
         return [] if self.lacks_page else super().alone()
 
-    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
-        changes = super()._what(cleaner)
+    def what(self, cleaner: Cleaner) -> dict[str, Any]:
+        """Its message becomes a fingerprint and a sample; its stack is gone."""
+        changes = super().what(cleaner)
         if self.error_id is not None:
             changes["id"] = cleaner.person(f"error\0{self.error_id}")
         text = self._nameless((self.message or self.stack.partition("\n")[0])[:LONGEST_MESSAGE])
@@ -467,9 +466,10 @@ class _Named(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     name: Text
 
-    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+    def what(self, cleaner: Cleaner) -> dict[str, Any]:
+        """A name that may be that of somebody is none."""
         name = self.name if _WORDS.fullmatch(self.name) else "other"
-        return super()._what(cleaner) | {"name": name}
+        return super().what(cleaner) | {"name": name}
 
 
 _WORDS: Final = re.compile(r"(?!.{129})[a-z][a-z_]*(?:\.[a-z][a-z_]*){0,3}", re.IGNORECASE)
@@ -502,9 +502,10 @@ class DurationMeasured(
     duration_seconds: float
     measurement: Text = "other"
 
-    def _what(self, cleaner: Cleaner) -> dict[str, Any]:
+    def what(self, cleaner: Cleaner) -> dict[str, Any]:
+        """A name that is listed is kept as it is listed."""
         listed = cleaner.listed(Measurement, self.name)
-        changes = super()._what(cleaner) | {"measurement": str(listed)}
+        changes = super().what(cleaner) | {"measurement": str(listed)}
         if listed != "other":
             changes["name"] = str(listed)
         return changes
