@@ -191,15 +191,20 @@ class Application:
             settings.operations.port,
             tls=_tls(settings.operations),
         )
-        cleaner = Privacy(settings.lists, key.load(settings.journal.directory))
+        own = key.load(settings.journal.directory)
+        cleaner = Privacy(settings.lists, own)
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
         receiver = Receiver(
             engine=engine,
             formats=formats(DOMAINS, cleaner, _clients(settings)),
+            nameless=formats(
+                DOMAINS, Privacy(settings.lists, own, nameless=True), _clients(settings)
+            ),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,
+            consent=settings.consent,
             person=cleaner.person,
         )
         public = await _listen(

@@ -155,6 +155,10 @@ class Cleaner(Protocol):
         """A keyed hash (16 hex digits) of whatever names a person or a browser of one."""
         ...
 
+    def who(self, name: str | None) -> str | None:
+        """The hash of somebody's name or session; None for who is not named or did not consent."""
+        ...
+
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits that are equal for texts that differ only in numbers, names, ids."""
         ...

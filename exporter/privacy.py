@@ -117,9 +117,19 @@ _HEX: Final = re.compile(r"\b[0-9a-f]{6,}\b", re.IGNORECASE)
 
 
 class Privacy:
-    """The rules of one deployment; see :class:`exporter.event.Cleaner` for the contract."""
+    """The rules of one deployment; see :class:`exporter.event.Cleaner` for the contract.
 
-    def __init__(self, lists: Mapping[type[Listed], Sequence[str]], key: bytes) -> None:
+    ``nameless`` is for beacons of people who did not consent: they are counted without identity.
+    """
+
+    def __init__(
+        self,
+        lists: Mapping[type[Listed], Sequence[str]],
+        key: bytes,
+        *,
+        nameless: bool = False,
+    ) -> None:
+        self._nameless = nameless
         self._templates = {
             kind: tuple((re.compile(_pattern(path)), path) for path in lists[kind])
             for kind in TEMPLATES
@@ -159,6 +169,10 @@ class Privacy:
     def person(self, name: str) -> str:
         """BLAKE2b with the key of this deployment: without it nobody can try names."""
         return blake2b(name.encode(errors="replace"), key=self._key, digest_size=8).hexdigest()
+
+    def who(self, name: str | None) -> str | None:
+        """As :meth:`person`, of people and their sessions alone."""
+        return None if name is None or self._nameless else self.person(name)
 
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits; empty for an empty text."""

@@ -29,6 +29,7 @@ from exporter.formats.format import Format, Parsed, RefusedError, Sender
 from exporter.limits import Buckets
 from exporter.privacy import scrub_beacon
 from exporter.record import Refusal
+from exporter.settings import Consent
 from exporter.settings import Receiver as ReceiverSettings
 from exporter.telemetry import Code, Rejection
 
@@ -40,7 +41,8 @@ SAMPLE: Final = 4096
 
 ALLOWED_METHODS: Final = "POST, OPTIONS"
 ALLOWED_HEADERS: Final = (
-    "content-type, content-encoding, idempotency-key, traceparent, x-api-key, x-faro-session-id, "
+    "content-type, content-encoding, idempotency-key, traceparent, x-api-key, x-consent, "
+    "x-faro-session-id, "
     "cmcd-object, cmcd-request, cmcd-session, cmcd-status, x-epas-event, x-epas-version"
 )
 """What pages may send: the headers of every client that a format is for."""
@@ -57,6 +59,7 @@ STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
     Rejection.UNSUPPORTED_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Rejection.UNSUPPORTED_VERSION: HTTPStatus.BAD_REQUEST,
     Rejection.UNWANTED: HTTPStatus.GONE,
+    Rejection.NO_CONSENT: HTTPStatus.NO_CONTENT,
 }
 
 _BOUNDS: Final = telemetry.REQUEST_SECONDS.buckets
@@ -88,11 +91,15 @@ class Receiver:
         *,
         engine: Engine,
         formats: Mapping[str, Format],
+        nameless: Mapping[str, Format],
         schema: bytes,
         settings: ReceiverSettings,
+        consent: Consent,
         person: Callable[[str], str],
     ) -> None:
         self._person = person
+        self._consent = consent
+        self._nameless = nameless
         self._engine = engine
         self._places = {path: _place(path, form, settings) for path, form in formats.items()}
         self._schema = schema
@@ -155,9 +162,7 @@ class Receiver:
             return await self._take(place, key, request)
         except RefusedError as refusal:
             self._engine.turn_away((self._refusal(refusal.reason, place, refusal.body),))
-            if form.answers.always:
-                return _usual(form)
-            return problem(STATUS[refusal.reason], refusal.reason.value)
+            return _refused(form, refusal.reason)
         except NotWrittenError:
             return self._unavailable(form)
         except (TimeoutError, ConnectionError):
@@ -178,6 +183,10 @@ class Receiver:
             engine.turn_away(limited=1)
             return _later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited")
         body = await self._body(request, place) if request.method == hdrs.METH_POST else b""
+        if not self._has_consent(request):
+            if self._consent.without == "nothing":
+                raise RefusedError(Rejection.NO_CONSENT)
+            form = self._nameless[place.path]
         try:
             parsed = form.parse(body, self._sender(place, request))
         except RefusedError as refusal:
@@ -201,6 +210,18 @@ class Receiver:
         """Nothing of the beacon was written down, and its sender is told so if it may know."""
         self._engine.refuse()
         return _later(form, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+
+    def _has_consent(self, request: web.BaseRequest) -> bool:
+        """What is said about this beacon, else what the browser says of all, else the settings."""
+        headers, consent = request.headers, self._consent
+        said = headers.get("X-Consent")
+        if said is None and "consent=" in request.raw_path:
+            said = request.query.get("consent")
+        if said is not None:
+            return said == "granted"
+        if consent.signals and (headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1"):
+            return False
+        return not consent.required
 
     def _may_send(self, form: Format, key: str, request: web.BaseRequest) -> bool:
         """Whether the sender has a known key, where one is needed, and is within its rate."""
@@ -302,6 +323,15 @@ def _usual(form: Format, reply: bytes | None = None) -> web.Response:
     """What the clients of a format are told: ``reply``, or what they are always told."""
     body = form.answers.body if reply is None else reply
     return encoded(body, form.answers.status) if body else nothing(form.answers.status)
+
+
+def _refused(form: Format, reason: Rejection) -> web.Response:
+    if form.answers.always:
+        return _usual(form)
+    if reason is Rejection.NO_CONSENT:
+        # Nobody did anything wrong.
+        return nothing()
+    return problem(STATUS[reason], reason.value)
 
 
 def _later(form: Format, status: HTTPStatus, reason: str) -> web.Response:

@@ -117,6 +117,21 @@ class Receiver(Part):
         return proxies
 
 
+class Consent(Part):
+    """What is counted of people who did not consent, and what means that they did not."""
+
+    required: bool = Field(
+        False, description="Whether consent must be said (?consent=granted, or X-Consent: granted)."
+    )
+    signals: bool = Field(
+        True, description="Whether Sec-GPC: 1 and DNT: 1 mean no consent, unless it is said."
+    )
+    without: Literal["anonymous", "nothing"] = Field(
+        "anonymous",
+        description="What is counted without consent: anonymous (all but who it was) or nothing.",
+    )
+
+
 class Operations(Part):
     """The port for Prometheus and health checks; never reachable for clients."""
 
@@ -488,6 +503,7 @@ class Settings(BaseSettings):
     )
 
     receiver: Receiver = Receiver()
+    consent: Consent = Consent()
     operations: Operations = Operations()
     journal: Journal = Journal()
     influx: Influx = Influx()

@@ -29,6 +29,8 @@ class Rejection(Closed):
     INCOMPLETE = "incomplete"
     UNWANTED = "unwanted"
     """The sender is told to stop: 410."""
+    NO_CONSENT = "no_consent"
+    """Whom it is about did not consent, and the settings want nothing of them: 204."""
 
 
 class Code(Closed):

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from exporter import audit, dead_letters
-from exporter.formats import native
-from exporter.formats.format import RefusedError
+from exporter.formats.format import RefusedError, decode
 from exporter.receiver import SAMPLE
 from exporter.telemetry import Rejection
 from tests.apps import Running, Start
@@ -44,14 +43,13 @@ async def refused(app: Running, path: str, body: Any) -> None:
 @pytest.fixture
 def misunderstood(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events of ``upload.completed`` are refused, as by a release that had a defect."""
-    parse = native.decode
 
     def refuse(decoder: Any, body: bytes) -> Any:
         if b"upload.completed" in body and not body.startswith(b'{"events"'):
             raise RefusedError(Rejection.INVALID)
-        return parse(decoder, body)
+        return decode(decoder, body)
 
-    monkeypatch.setattr(native, "decode", refuse)
+    monkeypatch.setattr("exporter.formats.native.decode", refuse)
 
 
 DONE = {"type": "upload.completed", "id": "e1", "upload_id": "c0ffee00-1234-4321-abcd-0123456789ab"}

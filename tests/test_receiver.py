@@ -235,9 +235,12 @@ async def test_what_cannot_be_taken_is_refused_for_its_reason(
 
 def test_every_reason_has_a_case_and_a_status() -> None:
     with_key = {Rejection.UNAUTHORISED}  # tested with the keys, below
+    of_people = {Rejection.NO_CONSENT}  # test_consent.py
     of_players = {Rejection.UNWANTED, Rejection.UNSUPPORTED_VERSION}  # formats/test_cmcd_port.py
 
-    assert {case.values[0] for case in REFUSED} | with_key | of_players == set(Rejection)
+    assert {case.values[0] for case in REFUSED} | with_key | of_people | of_players == set(
+        Rejection
+    )
     assert set(STATUS) == set(Rejection)
 
 

@@ -149,7 +149,7 @@ def _describe(said: Said) -> Event:
     return told.Prepared(
         **about,
         video_id=None if found.content_id is None else named(str(found.content_id)),
-        viewer=None if viewer in {None, ""} else said.cleaner.person(str(viewer)),
+        viewer=None if viewer in {None, ""} else said.cleaner.who(str(viewer)),
     )
 
 

@@ -177,7 +177,7 @@ def _start(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
             duration_seconds=seconds(data.duration),
             ready=True,
             loading_seconds=seconds(waited),
-            viewer=cleaner.person(device) if device else None,
+            viewer=cleaner.who(device or None),
         ),
     )
 

@@ -27,19 +27,17 @@ class Personal(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     def cleaned(self, cleaner: Cleaner) -> Personal:
         """With a keyed hash of the person."""
-        if self.person is None:
-            return self
-        return msgspec.structs.replace(self, person=cleaner.person(self.person))
+        return msgspec.structs.replace(self, person=cleaner.who(self.person))
 
 
 class Active(Event, frozen=True, kw_only=True, gc=False, tag="person.active"):
     """Somebody was there; once a day for each person is enough."""
 
-    person: Person
+    person: Person | None
 
     def cleaned(self, cleaner: Cleaner) -> Active:
-        """With a keyed hash of the person."""
-        return msgspec.structs.replace(self, person=cleaner.person(self.person))
+        """With a keyed hash of the person, without which it means nothing."""
+        return msgspec.structs.replace(self, person=cleaner.who(self.person))
 
 
 class Offered(Personal, frozen=True, kw_only=True, gc=False, tag="premium.offered"):
@@ -73,10 +71,11 @@ class FeatureAdopted(Personal, frozen=True, kw_only=True, gc=False, tag="feature
 
     def cleaned(self, cleaner: Cleaner) -> FeatureAdopted:
         """With a keyed hash of the person, by whom and the feature a repetition is recognised."""
-        if self.person is None:
-            return self
+        who = cleaner.who(self.person)
+        if who is None:
+            return msgspec.structs.replace(self, person=None)
         once = cleaner.person(f"{self.feature}\0{self.person}")
-        return msgspec.structs.replace(self, id=once, person=cleaner.person(self.person))
+        return msgspec.structs.replace(self, id=once, person=who)
 
     def observe(self) -> list[Observation]:
         """One adoption."""

@@ -109,7 +109,7 @@ class Requested(
 
     def cleaned(self, cleaner: Cleaner) -> Requested:
         """With a keyed hash of the viewer; who is not named is as good as this play."""
-        viewer = cleaner.person(self.viewer or self.play_id)
+        viewer = cleaner.who(self.viewer or self.play_id)
         return msgspec.structs.replace(self, viewer=viewer, **self._changes(cleaner))
 
 
@@ -130,7 +130,7 @@ class Prepared(
         """With a keyed hash of the viewer, if one is named."""
         changes = self._changes(cleaner)
         if self.viewer is not None:
-            changes["viewer"] = cleaner.person(self.viewer)
+            changes["viewer"] = cleaner.who(self.viewer)
         return msgspec.structs.replace(self, **changes)
 
 

@@ -53,7 +53,7 @@ def view(body: View, received: Received, cleaner: Cleaner) -> Iterable[Event]:
         course_id=_name(body.course_id),
         duration_seconds=body.video_duration_seconds,
         preview=bool(body.is_preview),
-        viewer=cleaner.person(viewer),
+        viewer=cleaner.who(viewer),
         **_sender(received),
     )
 

@@ -1,0 +1,141 @@
+"""Who did not consent is counted without identity, or not at all, as the settings say."""
+
+import sqlite3
+from typing import Any
+
+import pytest
+
+from exporter.settings import Consent
+from tests.apps import Running, Start
+
+SIGNALS = [{"Sec-GPC": "1"}, {"DNT": "1"}]
+NO_SIGNAL: list[dict[str, str]] = [{}, {"Sec-GPC": "0"}, {"DNT": "0"}, {"DNT": "null"}]
+VIEW = {
+    "video_id": "v1",
+    "course_id": "c1",
+    "session_id": "1699123456789-kx7m2n4",
+    "user_id": "canary-user",
+    "video_duration_seconds": 60,
+    "is_preview": False,
+}
+PAGE = {
+    "events": [
+        {
+            "type": "web.page_viewed",
+            "session_id": "canary-session",
+            "user_id": "canary-user",
+            "url": "https://video.example.com/watch/1",
+            "user_agent": "canary-agent",
+        },
+        {"type": "person.active", "person": "canary-user"},
+        {"type": "feature.adopted", "person": "canary-user", "feature": "captions"},
+    ]
+}
+VIEWS = "/api/analytics/video-view"
+COUNTED = 'exporter_events_accepted_total{type="web.page_viewed"}'
+NOT_WANTED = 'exporter_events_rejected_total{reason="no_consent"}'
+
+
+def journal(app: Running) -> bytes:
+    """Everything that was written down."""
+    path = app.application._settings.journal.directory / "journal.db"
+    db = sqlite3.connect(path)
+    try:
+        return b"".join(body for (body,) in db.execute("SELECT body FROM batch"))
+    finally:
+        db.close()
+
+
+def hashes(app: Running, *names: str) -> list[bytes]:
+    """What an event may hold of somebody who consented."""
+    return [app.application._cleaner.person(name).encode() for name in names]
+
+
+async def asked(app: Running, path: str, body: Any, **options: Any) -> int:
+    return (await app.post(path, body, **options)).status
+
+
+async def identities(app: Running, **options: Any) -> int:
+    """How many hashes of people and sessions are written down of a view and a page."""
+    path = options.pop("query", "")
+    assert await asked(app, VIEWS + path, VIEW, **options) == 202
+    assert await asked(app, "/v1/events" + path, PAGE, **options) == 202
+    names = ("canary-user", "canary-session", VIEW["session_id"])
+    written = journal(app)
+    return sum(each in written for each in hashes(app, *map(str, names)))
+
+
+@pytest.mark.parametrize("headers", NO_SIGNAL)
+async def test_unless_somebody_objects_people_are_told_apart(
+    app: Running, headers: dict[str, str]
+) -> None:
+    assert await identities(app, headers=headers) == 2
+
+
+@pytest.mark.parametrize("headers", SIGNALS)
+async def test_who_objects_is_counted_without_identity(
+    app: Running, headers: dict[str, str]
+) -> None:
+    assert await identities(app, headers=headers) == 0
+    series = await app.scrape()
+    assert series[COUNTED] == 1
+    assert series['video_playback_views_total{preview="no"}'] == 1
+
+
+@pytest.mark.parametrize("headers", SIGNALS)
+async def test_signals_may_be_left_to_others(start: Start, headers: dict[str, str]) -> None:
+    app = await start(consent=Consent(signals=False))
+
+    assert await identities(app, headers=headers) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [("granted", 2), ("denied", 0), ("", 0), ("GRANTED", 0), (None, 0)]
+)
+@pytest.mark.parametrize("way", ["header", "query"])
+async def test_where_consent_is_required_it_must_be_said(
+    start: Start, way: str, said: str | None, found: int
+) -> None:
+    app = await start(consent=Consent(required=True))
+    if said is None:
+        options: dict[str, Any] = {}
+    elif way == "header":
+        options = {"headers": {"X-Consent": said}}
+    else:
+        options = {"query": f"?consent={said}"}
+
+    assert await identities(app, **options) == found
+
+
+async def test_what_is_said_of_this_page_outweighs_what_is_said_of_all(app: Running) -> None:
+    headers = {"Sec-GPC": "1", "X-Consent": "granted"}
+
+    assert await identities(app, headers=headers) == 2
+
+
+async def test_nothing_may_be_wanted_of_who_did_not_consent(start: Start) -> None:
+    app = await start(consent=Consent(without="nothing"))
+
+    assert await asked(app, VIEWS, VIEW, headers={"DNT": "1"}) == 204
+    assert await asked(app, VIEWS, VIEW) == 202
+    series = await app.scrape()
+    assert series[NOT_WANTED] == 1
+    assert series["exporter_events_received_total{}"] == 2
+    assert app.engine.dead_letters == 0
+
+
+async def test_the_trackers_say_it_in_their_address_and_keep_their_meaning(app: Running) -> None:
+    body = {"duration": 1000, "readings": []}
+    answer = await app.post("/api/analytics?type=resource&consent=denied", body)
+
+    assert answer.status == 202
+    kinds = [name for name in await app.scrape() if "exporter_events_accepted" in name]
+    assert kinds == ['exporter_events_accepted_total{type="upload.resources_reported"}']
+
+
+async def test_a_page_may_send_the_header(start: Start) -> None:
+    app = await start(receiver={"origins": "https://video.example.com"})
+    origin = {"Origin": "https://video.example.com", "Access-Control-Request-Method": "POST"}
+    answer = await app.ask("OPTIONS", VIEWS, headers=origin)
+
+    assert "x-consent" in answer.headers["Access-Control-Allow-Headers"]
