@@ -595,6 +595,7 @@ def test_shaka_in_its_debug_build_calls_its_startup_a_stall() -> None:
     assert repairs(piped) == {"shaka stall_before_start": 1}
     assert (found["startup_seconds"], found["stalls"], found["outcome"]) == (0.35, 0, "finished")
     assert found["pauses"] == 0, "the end of a video is a pause to a browser"
+    assert found["watched_seconds"] == pytest.approx(0.35 + 10)
 
 
 def test_the_last_stall_that_every_report_repeats_is_one() -> None:

@@ -166,7 +166,9 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
     if facts.path is not None:
         facts.path.settle(until)
     if facts.timeline is not None:
-        facts.timeline.preloaded = facts.prepared and facts.requested is None
+        facts.timeline.preloaded = (
+            facts.prepared and facts.requested is None and facts.heard is None
+        )
         for seconds in facts.timeline.settle(until):
             yield StallTimed(seconds=seconds)
         if facts.timeline.absurd:
@@ -231,6 +233,9 @@ def _time_sampled(facts: Facts, heard: Heard, first_frame: Instant) -> Iterator[
         if heard.is_premature(first_frame):
             heard.repair(Repair.BOGUS_MSD)
         elif seconds is None or measured < seconds:
+            if seconds is None and facts.timeline is not None:
+                # Its states begin late: what went before them was watched as well.
+                facts.timeline.watched += max(0.0, measured - facts.timeline.startup)
             seconds = measured
         elif measured > seconds + DISAGREEMENT:
             heard.repair(Repair.BOGUS_MSD)

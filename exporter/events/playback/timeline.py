@@ -301,7 +301,7 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
 
     def _start(self) -> None:
         """The first frame: that somebody waited for it is watched time."""
-        if self.preloaded and self.asked is None:
+        if self.preloaded:
             return
         measured = self.last.value if self.last is not None else 0.0
         self.watched += min(self.startup, measured) if measured > 0 else self.startup
