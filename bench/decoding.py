@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from time import process_time
 from typing import NamedTuple
 
+from bench import pages
 from bench.load import BODY
 from exporter.catalogue import DEFAULTS
 from exporter.events import DOMAINS
@@ -113,6 +114,8 @@ CASES = (
     _cmcd("hls.js", _HLS_JS),
     _cmcd("dash.js", _DASH_JS),
     _cmcd("20 of each", _HLS_JS, _DASH_JS, many=20),
+    Case("/collect", "a page", pages.FARO, pages.FARO, pages.FARO_EVENTS),
+    Case("/web-vitals", "a page", pages.WEB_VITALS, pages.WEB_VITALS, pages.WEB_VITALS_EVENTS),
 )
 
 

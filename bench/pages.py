@@ -1,4 +1,7 @@
-"""What pages with Faro's SDK or the web-vitals library send when they have been loaded."""
+"""What pages with Faro's SDK or the web-vitals library send when they have been loaded.
+
+Each of a thousand people has a session, a page view and a video of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ _AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/147.0.0.0 Safari/537.36"
 )
-_URL = "https://video.example.com/watch/1"
+_URL = "https://video.example.com/watch/number-1000"
+_PAGE = "2b1c9a34-0f4e-4a7d-9c1d-1a2b3c4d1000"
+_PEOPLE = range(1001, 2001)
 
 
 def _timing(name: str, **more: str) -> dict[str, str]:
@@ -55,7 +60,7 @@ def _vital(name: str, value: float) -> dict[str, object]:
         },
         "timestamp": _AT,
         "context": {
-            "id": f"v6-1795227597752-{len(name)}086077067766",
+            "id": f"v6-1795227597752-{len(name)}08607706-1000",
             "rating": "good",
             "navigation_type": "navigate",
             "navigation_entry_id": "x0yp07SGc0",
@@ -64,7 +69,7 @@ def _vital(name: str, value: float) -> dict[str, object]:
     }
 
 
-FARO = json.dumps(
+_FARO = json.dumps(
     {
         "meta": {
             "sdk": {"name": "faro-web", "version": "2.12.1"},
@@ -80,9 +85,9 @@ FARO = json.dumps(
                 "viewportWidth": "1280",
                 "viewportHeight": "720",
             },
-            "page": {"url": _URL, "id": "2b1c9a34-0f4e-4a7d-9c1d-1a2b3c4d5e6f"},
-            "session": {"id": "vNW4W1zo43", "attributes": {"isSampled": "true"}},
-            "user": {"id": "4711"},
+            "page": {"url": _URL, "id": _PAGE},
+            "session": {"id": "vNW4W1-1000", "attributes": {"isSampled": "true"}},
+            "user": {"id": "of-1000"},
             "os": {"name": "Linux"},
         },
         "measurements": [_vital("fcp", 612.5), _vital("ttfb", 25.1), _vital("lcp", 812.2)],
@@ -110,11 +115,12 @@ FARO = json.dumps(
         "logs": [{"message": "ready", "level": "info", "context": {}, "timestamp": _AT}],
     }
 )
+FARO = [_FARO.replace("1000", str(person)) for person in _PEOPLE]
 FARO_EVENTS = 13
 """A navigation is two: the page view, and where its time went."""
 
 _ENTRY = {
-    "name": "https://video.example.com/watch/1",
+    "name": _URL,
     "entryType": "largest-contentful-paint",
     "startTime": 812.2,
     "duration": 0,
@@ -125,7 +131,7 @@ _ENTRY = {
     "url": "https://video.example.com/poster.jpg",
 }
 
-WEB_VITALS = json.dumps(
+_WEB_VITALS = json.dumps(
     [
         {
             "name": name,
@@ -133,16 +139,17 @@ WEB_VITALS = json.dumps(
             "rating": "good",
             "delta": value,
             "entries": [_ENTRY, _ENTRY],
-            "id": f"v6-1795227595404-{number}919409382940",
+            "id": f"v6-1795227595404-{number}91940938-1000",
             "navigationType": "navigate",
             "navigationId": 0,
             "navigationURL": _URL,
             "navigationStartTime": 0,
-            "page_view_id": "2b1c9a34-0f4e-4a7d-9c1d-1a2b3c4d5e6f",
+            "page_view_id": _PAGE,
         }
         for number, (name, value) in enumerate(
             (("LCP", 812.2), ("INP", 64), ("CLS", 0.02), ("FCP", 612.5), ("TTFB", 25.1))
         )
     ]
 )
+WEB_VITALS = [_WEB_VITALS.replace("1000", str(person)) for person in _PEOPLE]
 WEB_VITALS_EVENTS = 5

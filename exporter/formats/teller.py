@@ -20,7 +20,7 @@ class Teller:
         self._cleaner = cleaner
         self._about = about
         # Where nothing says which page it is, only some events mean a page view all the same.
-        self._named = any(about.get(name) for name in ("page_view_id", "session_id", "url"))
+        self._named = any(about.get(name) for name in ("page_view_id", "url"))
         self._who: dict[bool, dict[str, Any]] = {}
 
     def tells(self, kind: type[T], **said: Any) -> T:
