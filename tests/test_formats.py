@@ -12,6 +12,7 @@ from exporter.formats.format import RefusedError, Sender, decode, reason_of
 from exporter.formats.native import Native
 from exporter.telemetry import Rejection
 from tests.beacons import ANALYTICS, CHROME, EVENTS, EXPERIENCE, PERFORMANCE, UPLOAD_PERFORMANCE
+from tests.client_pages import paths
 from tests.pipelines import CLEANER, FORMATS, parse, told
 
 
@@ -22,31 +23,7 @@ def refusal(path: str, body: Any, kind: str | None = None) -> Rejection:
 
 
 def test_every_path_has_a_reader_and_only_those_of_batches_take_large_bodies() -> None:
-    assert set(FORMATS) == {
-        "/v1/events",
-        "/api/analytics",
-        "/api/analytics/upload-performance",
-        "/api/analytics/upload-experience",
-        "/api/analytics/events",
-        "/api/errors",
-        "/api/metrics",
-        "/api/analytics/video-view",
-        "/api/analytics/video-progress",
-        "/api/analytics/video-complete",
-        "/api/health/status",
-        "/cmcd",
-        "/cmcd/hls.js",
-        "/cmcd/dash.js",
-        "/cmcd/shaka",
-        "/cmcd/native",
-        "/collect",
-        "/web-vitals",
-        "/pillarbox",
-        "/api/events",
-        "/epas",
-        "/api/v1/metrics/playback",
-        "/hooks/tusd",
-    }
+    assert set(FORMATS) == paths()
     assert [path for path, form in FORMATS.items() if form.batch] == ["/v1/events", "/collect"]
 
 

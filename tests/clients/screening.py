@@ -169,11 +169,18 @@ Scene = Callable[[Room], Awaitable[Screening]]
 
 
 async def screen(
-    folder: Path, scenes: Mapping[str, Scene], **settings: object
+    folder: Path,
+    scenes: Mapping[str, Scene],
+    prepare: Callable[[Path], None] = lambda shown: None,
+    **settings: object,
 ) -> dict[str, Screening]:
-    """Every scene in a room of its own, in one browser, begun one after the other."""
+    """Every scene in a room of its own, in one browser, begun one after the other.
+
+    ``prepare`` may make another film of the one in a folder.
+    """
     (folder / "film").mkdir()
     shown = film.make(folder / "film")
+    prepare(shown)
     (folder / "browser").mkdir()
 
     async def one(name: str, scene: Scene) -> Screening:
