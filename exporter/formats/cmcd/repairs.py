@@ -6,7 +6,6 @@ frame, states that are missing) are repaired by the play (:mod:`exporter.events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from exporter.events.playback.classes import ErrorType, Player, Repair
@@ -31,12 +30,12 @@ _DASH_JS_HOPELESS: Final = frozenset({"10", "11", "23", "25", "31", "32", "34", 
 _BEFORE_START: Final = frozenset({None, "d", "s", "w"})
 
 
-def repairs(record: Record) -> Iterator[Repair]:
+def repairs(record: Record) -> tuple[Repair, ...]:
     """What has to be repaired in a report."""
+    found: tuple[Repair, ...] = ()
     if record.ttfb is not None and record.ttfb > LONGEST_MS:
-        yield Repair.EPOCH_TTFB
-    if record.bare_ec:
-        yield Repair.BARE_EC
+        found = (Repair.EPOCH_TTFB,)
+    return (*found, Repair.BARE_EC) if record.bare_ec else found
 
 
 def error(record: Record, player: Player) -> tuple[ErrorType | None, bool | None]:

@@ -9,10 +9,11 @@ or had run dry, and how fast they came, is all that it says. Addresses of media 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from exporter.event import UNKNOWN_COUNTRY, Cleaner, Event
+from exporter.event import UNKNOWN_COUNTRY, Cleaner, Client, Event
 from exporter.events.playback.classes import BeaconFormat, Player, PlayerState
 from exporter.events.playback.tally import Tallied
 from exporter.events.playback.told import Sampled
@@ -57,18 +58,42 @@ _is_name = re.compile(r"[A-Za-z0-9._:\-]{1,128}").fullmatch
 
 def translate(record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Event]:
     """One event: a report counts once, and a repetition of it not at all."""
-    player = _player(record, sender)
-    if record.sid is None or record.sid == "":
+    player = _player(sender.query.get("player") or record.target)
+    if not record.sid:
         return (_unattributed(record, player),)
+    said = dict(_about(cleaner.client(sender.user_agent, sender.country), player))
+    said["play_id"] = _name(record.sid, cleaner)
+    if record.cid:
+        said["video_id"] = _name(record.cid, cleaner)
+    if record.cdn:
+        # The journal's encoder knows str, not its subclasses.
+        said["cdn"] = str(cleaner.listed(Cdn, record.cdn))
     if record.mode is Mode.REQUEST:
-        return (_requested(record, record.sid, player, sender, cleaner),)
-    return (_sampled(record, record.sid, player, sender, cleaner),)
+        _say_of_request(record, said)
+    else:
+        _say(record, player, said)
+    return (Sampled(id=record.id, **said),)
 
 
-def _player(record: Record, sender: Sender) -> Player:
+@lru_cache(1024)
+def _player(name: str) -> Player:
     """Reports do not say who sends them: the address does, ``?player=`` or ``/cmcd/<target>``."""
-    name = (sender.query.get("player") or record.target).lower()
+    name = name.lower()
     return _PLAYERS.get(name) or Player(name)
+
+
+@lru_cache(1024)
+def _about(client: Client, player: Player) -> Mapping[str, Any]:
+    """What all reports of a player in a browser say."""
+    return {
+        "player": player,
+        "device": client.device,
+        "browser": client.browser,
+        "system": client.system,
+        "region": client.region,
+        "country": None if client.country == UNKNOWN_COUNTRY else client.country,
+        "format": BeaconFormat.CMCD,
+    }
 
 
 def _unattributed(record: Record, player: Player) -> Tallied:
@@ -87,73 +112,65 @@ def _is_starved(record: Record) -> bool:
     return record.mode is Mode.REQUEST and bool(record.bs) and record.ot in _PICTURES
 
 
-def _requested(
-    record: Record, sid: str, player: Player, sender: Sender, cleaner: Cleaner
-) -> Sampled:
+def _say_of_request(record: Record, said: dict[str, Any]) -> None:
     """A request that is not urgent, of a player that has data left, is one of a play that began."""
-    urgent = None
+    _say_measured(record, said)
     if record.su:
-        urgent = True
-    elif record.ot in _MEDIA and (_lowest(record.bl) or 0.0) > 0.0:
-        urgent = False
-    return Sampled(
-        id=record.id,
-        throughput_bps=_times(_leading(record.mtp), KBIT),
-        buffer_seconds=_over(_lowest(record.bl), MS),
-        top_bitrate_bps=_times(_summed(record.tb), KBIT),
-        urgent=urgent,
-        starved=_is_starved(record),
-        **_common(record, sid, player, sender, cleaner),
-    )
+        said["urgent"] = True
+    elif record.ot in _MEDIA and record.bl is not None and said["buffer_seconds"] > 0.0:
+        said["urgent"] = False
+    if _is_starved(record):
+        said["starved"] = True
 
 
-def _sampled(record: Record, sid: str, player: Player, sender: Sender, cleaner: Cleaner) -> Sampled:
+def _say_measured(record: Record, said: dict[str, Any]) -> None:
+    """What is measured all the time."""
+    if record.mtp is not None:
+        said["throughput_bps"] = _leading(record.mtp) * KBIT
+    if record.bl is not None:
+        said["buffer_seconds"] = min(number for number, _ in record.bl) / MS
+    top = record.tb or record.tab
+    if top is not None:
+        said["top_bitrate_bps"] = _summed(top) * KBIT
+
+
+def _say(  # noqa: C901, PLR0912, PLR0915 - a table of keys, one line of meaning each
+    record: Record, player: Player, said: dict[str, Any]
+) -> None:
     """The state is that of the moment, but for responses: theirs is of an earlier one, or later."""
-    response = record.e == "rr"
+    _say_measured(record, said)
+    said["at"] = _at(record)
+    if record.sn is not None and 0 <= record.sn <= MOST_SEQUENCE:
+        said["sequence"] = record.sn
+    if record.e == "rr":
+        if record.ttfb is not None and 0 <= record.ttfb <= LONGEST_MS:
+            said["ttfb_seconds"] = record.ttfb / MS
+    else:
+        if record.sta is not None:
+            said["state"] = _STATES[record.sta]
+        bitrate = record.pb or record.br or record.ab
+        if bitrate is not None:
+            said["bitrate_bps"] = _summed(bitrate) * KBIT
+    if record.pr is not None:
+        said["speed"] = record.pr
+    if record.msd is not None:
+        said["startup_seconds"] = record.msd / MS
+    if record.pt is not None:
+        said["position_seconds"] = record.pt / MS
+    if record.dfa is not None:
+        said["dropped_frames"] = float(record.dfa)
+    if record.bsa is not None:
+        said["stalls"] = _highest(record.bsa)
+    if record.bsda is not None:
+        said["stalled_seconds"] = _highest(record.bsda) / MS
+    if record.bsd is not None:
+        said["stall_seconds"] = _highest(record.bsd) / MS
     error_type, fatal = error(record, player)
-    bitrate = record.pb or record.br or record.ab
-    ttfb = record.ttfb if response and _is_delay(record.ttfb) else None
-    return Sampled(
-        id=record.id,
-        at=_at(record),
-        sequence=record.sn if record.sn is not None and 0 <= record.sn <= MOST_SEQUENCE else None,
-        state=None if response or record.sta is None else _STATES.get(record.sta),
-        startup_seconds=_over(record.msd, MS),
-        position_seconds=_over(record.pt, MS),
-        speed=record.pr,
-        bitrate_bps=None if response else _times(_summed(bitrate), KBIT),
-        top_bitrate_bps=_times(_summed(record.tb or record.tab), KBIT),
-        throughput_bps=_times(_leading(record.mtp), KBIT),
-        buffer_seconds=_over(_lowest(record.bl), MS),
-        ttfb_seconds=_over(ttfb, MS),
-        dropped_frames=_over(record.dfa, 1.0),
-        stalls=_highest(record.bsa),
-        stalled_seconds=_over(_highest(record.bsda), MS),
-        stall_seconds=_over(_highest(record.bsd), MS),
-        error_type=error_type,
-        fatal=fatal,
-        repaired=tuple(repairs(record)),
-        **_common(record, sid, player, sender, cleaner),
-    )
-
-
-def _common(
-    record: Record, sid: str, player: Player, sender: Sender, cleaner: Cleaner
-) -> dict[str, Any]:
-    client = cleaner.client(sender.user_agent, sender.country)
-    return {
-        "play_id": _name(sid, cleaner),
-        "video_id": _name(record.cid, cleaner) if record.cid else None,
-        "player": player,
-        # The journal's encoder knows str, not its subclasses.
-        "cdn": str(cleaner.listed(Cdn, record.cdn)) if record.cdn else None,
-        "device": client.device,
-        "browser": client.browser,
-        "system": client.system,
-        "region": client.region,
-        "country": None if client.country == UNKNOWN_COUNTRY else client.country,
-        "format": BeaconFormat.CMCD,
-    }
+    if error_type is not None or fatal is not None:
+        said["error_type"], said["fatal"] = error_type, fatal
+    repaired = repairs(record)
+    if repaired:
+        said["repaired"] = repaired
 
 
 def _name(text: str, cleaner: Cleaner) -> str:
@@ -165,43 +182,26 @@ def _at(record: Record) -> float | None:
     """When it happened; a response carries the moment of its request."""
     if record.ts is None:
         return None
-    waited = record.ttlb if record.e == "rr" and _is_delay(record.ttlb) else None
-    at = (record.ts + (waited or 0)) / MS
+    at = record.ts / MS
+    if record.e == "rr" and record.ttlb is not None and 0 <= record.ttlb <= LONGEST_MS:
+        at += record.ttlb / MS
     return at if 0.0 <= at <= LATEST else None
 
 
-def _is_delay(ms: int | None) -> bool:
-    return ms is not None and 0 <= ms <= LONGEST_MS
-
-
-def _over(number: float | None, unit: float) -> float | None:
-    return None if number is None else number / unit
-
-
-def _times(number: float | None, unit: float) -> float | None:
-    return None if number is None else number * unit
-
-
-def _summed(numbers: Numbers | None) -> float | None:
+def _summed(numbers: Numbers) -> float:
     """Of sound and picture together; who does not tell them apart means both."""
-    if numbers is None:
-        return None
     if len(numbers) == 1:
         return numbers[0][0]
     apart = [number for number, kind in numbers if kind is not None and kind in _MEDIA]
     return sum(apart) if apart else numbers[0][0]
 
 
-def _leading(numbers: Numbers | None) -> float | None:
+def _leading(numbers: Numbers) -> float:
     """Of the picture, if it is told apart from the sound."""
-    if numbers is None:
-        return None
+    if len(numbers) == 1:
+        return numbers[0][0]
     return next((number for number, kind in numbers if kind in _PICTURES), numbers[0][0])
 
 
-def _lowest(numbers: Numbers | None) -> float | None:
-    return None if numbers is None else min(number for number, _ in numbers)
-
-
-def _highest(numbers: Numbers | None) -> float | None:
-    return None if numbers is None else max(number for number, _ in numbers)
+def _highest(numbers: Numbers) -> float:
+    return float(max(number for number, _ in numbers))
