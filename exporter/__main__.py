@@ -7,13 +7,13 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import uvloop
 from pydantic import ValidationError
 
-from exporter import audit, dead_letters
+from exporter import audit, dead_letters, forgetting
 from exporter.app import Application, TooOldError, UnknownLifecycleError
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.check import check
@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     report.add(commands.add_parser("report", help="print a report, made of what Prometheus keeps"))
     letters = commands.add_parser("dead-letters", help="what was refused: look, replay, forget")
     dead_letters.add(letters)
+    forgetting.add(commands.add_parser("forget", help="keep nothing more that names somebody"))
     commands.add_parser("audit", help="print what operators did, and whether the log is intact")
     retention.add(commands.add_parser("influx", help="lay out the buckets of InfluxDB"))
     commands.add_parser("metrics", help="print docs/metrics.md")
@@ -73,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings()
         _log_to_stderr(settings.log_level)
-        return uvloop.run(_run(settings, said))
+        return uvloop.run(_RUN[said.command](settings, said))
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
             name = "__".join(str(part).upper() for part in each["loc"])
@@ -99,28 +100,29 @@ _CANNOT_START: Final = (
 )
 
 
-async def _run(settings: Settings, said: argparse.Namespace) -> int:
-    if said.command == "check":
-        return await check(settings)
-    if said.command == "report":
-        return await report.run(settings, said, time.time())
-    if said.command == "dead-letters":
-        return await dead_letters.run(settings, said, time.time)
-    if said.command == "audit":
-        return _print_audit(settings)
-    if said.command == "influx":
-        return await retention.run(settings.influx, said)
+async def _serve(settings: Settings, said: argparse.Namespace) -> int:
     await Application(settings).serve()
     return 0
 
 
-def _print_audit(settings: Settings) -> int:
+async def _print_audit(settings: Settings, said: argparse.Namespace) -> int:
     lines = list(audit.read(settings.journal.directory))
     for line in lines:
         sys.stdout.write(f"{'' if line.intact else 'CHANGED '}{line.text}\n")
     broken = sum(not line.intact for line in lines)
     sys.stderr.write(f"{len(lines)} lines, {broken} of them not as they were written\n")
     return int(broken > 0)
+
+
+_RUN: Final[Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]]] = {
+    "serve": _serve,
+    "check": lambda settings, said: check(settings),
+    "report": lambda settings, said: report.run(settings, said, time.time()),
+    "dead-letters": lambda settings, said: dead_letters.run(settings, said, time.time),
+    "forget": lambda settings, said: forgetting.run(settings, said, time.time),
+    "audit": _print_audit,
+    "influx": lambda settings, said: retention.run(settings.influx, said),
+}
 
 
 def _log_to_stderr(level: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from exporter.database import connect
+from exporter.pipeline import FORGOTTEN
 from exporter.record import Refusal
 from exporter.roster import Value
 
@@ -242,6 +243,29 @@ class StateFile:
         """How many refused beacons are kept."""
         (count,) = self._db.execute("SELECT count(*) FROM dead_letter").fetchone()
         return int(count)
+
+    def forget(self, people: Sequence[str]) -> int:
+        """Take hashes out of what waits and what was refused; returns how many points had one."""
+
+        def forget() -> int:
+            points = 0
+            for person in people:
+                said = f'="{person}"'
+                for table, column in (("outbox", "lines"), ("set_aside", "line")):
+                    rows = self._db.execute(
+                        f"SELECT number, {column} FROM {table} WHERE instr({column}, ?)",  # noqa: S608
+                        (said,),
+                    ).fetchall()
+                    points += sum(text.count(said) for _, text in rows)
+                    self._db.executemany(
+                        f"UPDATE {table} SET {column} = ? WHERE number = ?",  # noqa: S608
+                        [(text.replace(said, f'="{FORGOTTEN}"'), number) for number, text in rows],
+                    )
+                self._db.execute("UPDATE outbox SET bytes = length(lines)")
+                self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (person,))
+            return points
+
+        return _transaction(self._db, forget)
 
     def changed_by_others(self) -> bool:
         """Whether somebody else has written into the file since this was last asked."""

@@ -113,8 +113,21 @@ class Engine:
     def write(self, events: tuple[Event, ...]) -> asyncio.Future[int]:
         """When they are on disk and counted, how many were repeats; or NotWrittenError."""
         future = self._loop.create_future()
-        self._append(events, future)
+        self._append(self._turned_away.entry(self.clock.now(), events), future)
         return future
+
+    async def forget(self, people: tuple[str, ...]) -> int:
+        """Keep nothing of somebody, by hash, from here on; returns how many points lost a name.
+
+        NotWrittenError if that cannot be written down.
+        """
+        future = self._loop.create_future()
+        entry = self._turned_away.entry(self.clock.now(), ())
+        self._append(msgspec.structs.replace(entry, forgotten=people), future)
+        await future
+        # From now on what is kept no longer comes out of the journal, where the hash still is.
+        await self.checkpoint()
+        return await self.in_state_thread(self._state.forget, people)
 
     def turn_away(self, refusals: Sequence[Refusal] = (), *, limited: int = 0) -> None:
         """Count what was not taken; it is written down with the next entry."""
@@ -134,7 +147,7 @@ class Engine:
         """Write down that time has passed."""
         self._turned_away.renew()
         if self.room:
-            self._append((), None)
+            self._append(self._turned_away.entry(self.clock.now(), ()), None)
 
     @property
     def writable(self) -> bool:
@@ -157,10 +170,9 @@ class Engine:
             )
         return free
 
-    def _append(self, events: tuple[Event, ...], future: asyncio.Future[int] | None) -> None:
-        now = self.clock.now()
-        self._waiting.append((now, future))
-        self.journal.append(self._turned_away.entry(now, events))
+    def _append(self, entry: Entry, future: asyncio.Future[int] | None) -> None:
+        self._waiting.append((entry.at, future))
+        self.journal.append(entry)
 
     def _committed(self, commit: Commit) -> None:
         self._loop.call_soon_threadsafe(self._on_commit, commit)

@@ -10,13 +10,23 @@ import asyncio
 import hmac
 import zlib
 from http import HTTPStatus
+from typing import Annotated, Final
 
+import msgspec
 from aiohttp import hdrs, web
 
 from exporter.answers import answer, problem
 from exporter.delivery import Delivery
-from exporter.engine import Engine
+from exporter.engine import Engine, NotWrittenError
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
+
+MOST_PEOPLE: Final = 50
+"""Who can be forgotten at once: as many hashes as fit into a request."""
+
+_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+_PEOPLE: Final = msgspec.json.Decoder(
+    Annotated[tuple[_Hash, ...], msgspec.Meta(min_length=1, max_length=MOST_PEOPLE)]
+)
 
 
 class Health:
@@ -32,7 +42,9 @@ class Health:
         self.stopping = False
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """``/metrics``, ``/health/live``, ``/health/ready``."""
+        """``/metrics``, ``/health/live``, ``/health/ready``; and ``POST /forget``."""
+        if request.path == "/forget" and request.method == hdrs.METH_POST:
+            return await self._forget(request) if self._may_read(request) else _who()
         if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
         if request.path == "/metrics":
@@ -47,6 +59,23 @@ class Health:
         """Probes of health need no token: whoever runs us can ask them, and they say nothing."""
         given = request.headers.get(hdrs.AUTHORIZATION, "").encode(errors="backslashreplace")
         return not self._bearer or hmac.compare_digest(given, self._bearer)
+
+    async def _forget(self, request: web.BaseRequest) -> web.Response:
+        """Hashes of people, of whom nothing is kept from now on."""
+        # A page cannot send JSON here without asking first, and nobody would answer it.
+        if request.content_type != "application/json":
+            return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type")
+        try:
+            people = _PEOPLE.decode(await request.read())
+        except web.HTTPRequestEntityTooLarge:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return problem(HTTPStatus.BAD_REQUEST, "invalid")
+        try:
+            points = await self._engine.forget(people)
+        except NotWrittenError:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=True)
+        return answer({"points": points})
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         text = await self._exposition.render()

@@ -22,6 +22,9 @@ from exporter.store import Store
 
 NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
+FORGOTTEN: Final = "forgotten"
+"""What a point says instead of somebody's hash."""
+
 MOST_TAG_VALUES: Final = 10_000
 MOST_FIELDS: Final = 200
 """Names that clients may bring into one measurement, in half a week."""
@@ -64,6 +67,8 @@ class Pipeline:
         if self.sessions.next_due <= self.now:
             for conclusion in self.sessions.silent(self.now, self._stamp):
                 self._follow(*conclusion)
+        for person in entry.forgotten:
+            self._forget(person)
         repeats = 0
         for event in entry.events:
             repeats += self._repeats(event)
@@ -86,6 +91,10 @@ class Pipeline:
         self._effects(event, trial)
         for conclusion in self.sessions.saw(event, self.now, self._stamp, trial):
             self._follow(*conclusion)
+
+    def _forget(self, person: str) -> None:
+        self.sessions.forget(person)
+        self.points = deque((_without(point, person), stamp) for point, stamp in self.points)
 
     def _effects(self, event: Event, trial: str | None) -> None:
         observations = event.observe()
@@ -149,3 +158,8 @@ class Pipeline:
     def _count(self, metric: AnyMetric, labels: tuple[str, ...], beacons: int) -> None:
         self.store.count(metric, labels, float(beacons))
         self._received[0] += beacons
+
+
+def _without(point: Point, person: str) -> Point:
+    fields = tuple((name, FORGOTTEN if value == person else value) for name, value in point.fields)
+    return msgspec.structs.replace(point, fields=fields)

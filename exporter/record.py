@@ -36,7 +36,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One beacon: its events, what was refused of it, and turned-away beacons since the last.
 
     ``at`` is server time in seconds since 1970, never before that of the entry before.
-    ``limited`` and ``refused`` count whole beacons that got 429 and 503.
+    ``limited`` and ``refused`` count whole beacons that got 429 and 503; ``forgotten`` are the
+    hashes of people of whom nothing may be kept from here on.
     """
 
     at: float
@@ -44,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refusals: tuple[Refusal, ...] = ()
     limited: int = 0
     refused: int = 0
+    forgotten: tuple[str, ...] = ()
 
 
 class UnreadableJournalError(Exception):
@@ -66,6 +68,7 @@ class Codec:
                 ("refusals", tuple[Refusal, ...], ()),
                 ("limited", int, 0),
                 ("refused", int, 0),
+                ("forgotten", tuple[str, ...], ()),
             ],
             array_like=True,
         )

@@ -125,6 +125,23 @@ class Sessions:
         state.rings = state.due
         heapq.heappush(self._due, (state.due, place, subject))
 
+    def forget(self, person: str) -> int:
+        """Take somebody's hash out of every state; a state that is about them goes.
+
+        Returns how many states that were. What was counted stays counted.
+        """
+        found = 0
+        for place, states in enumerate(self._states):
+            is_open = self.lifecycles[place].is_open
+            for subject, state in tuple(states.items()):
+                if subject == person:
+                    self._keep(place, subject, None, was_open=is_open(state))
+                    found += 1
+                elif _forget(state, person):
+                    self._dirty[place, subject] = None
+                    found += 1
+        return found
+
     def changed(self) -> list[tuple[str, str, bytes | None]]:
         """Lifecycle, subject and encoded state (None: forgotten) since the last call."""
         changes = []
@@ -146,3 +163,16 @@ class Sessions:
             self._open[place] += self.lifecycles[place].is_open(state)
             self._due.append((state.rings, place, subject))
         heapq.heapify(self._due)
+
+
+def _forget(state: msgspec.Struct, person: str) -> bool:
+    """Whether somebody's hash was in a state, or in what it is made of; it no longer is."""
+    found = False
+    for name in state.__struct_fields__:
+        value = getattr(state, name)
+        if value == person:
+            setattr(state, name, None)
+            found = True
+        elif isinstance(value, msgspec.Struct) and not value.__struct_config__.frozen:
+            found = _forget(value, person) or found
+    return found

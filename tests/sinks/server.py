@@ -45,11 +45,26 @@ class Sink:
             request.transport.abort()
         return web.Response(status=204)
 
+    async def _query(self, request: web.Request) -> web.StreamResponse:
+        """Ask the one to whom lines are written."""
+        assert self._forward is not None
+        address = self._forward.partition("/write")[0] + "/query"
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(address, params=request.query) as answer,
+        ):
+            return web.Response(
+                status=answer.status,
+                body=await answer.read(),
+                content_type=answer.content_type,
+            )
+
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncIterator["Sink"]:
         """Listen until the end of the block."""
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/api/v2/write", self._write)
+        app.router.add_get("/query", self._query)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port)

@@ -1,0 +1,152 @@
+"""``python -m exporter forget --viewer NAME``: nothing that is kept names somebody any more.
+
+The running instance takes their hash out of its states and of what waits; what InfluxDB holds is
+written again with another word in its place. What was counted stays counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+
+from exporter import audit, key
+from exporter.event import Point
+from exporter.pipeline import FORGOTTEN
+from exporter.privacy import Privacy
+from exporter.settings import Influx, Operations, Settings
+from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError
+from exporter.sinks.influx import InfluxSink, line
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
+PASSES: Final = 5
+"""Looks at InfluxDB: what was on its way there is written after the first."""
+
+NAMING: Final = (("play", "viewer"),)
+"""The measurements with a field that tells people apart, and the field."""
+
+
+class _FailedError(Exception):
+    """What could not be done, in words."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.add_argument(
+        "--viewer",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="what events call them: a viewer, user_id, session_id or person; may be repeated",
+    )
+    parser.add_argument(
+        "--url", help="address of the operations port; default: as the settings say"
+    )
+
+
+async def run(settings: Settings, said: argparse.Namespace, now: Callable[[], float]) -> int:
+    """Do it; 1 where a part could not be done, which is then said."""
+    directory = settings.journal.directory
+    own = Privacy(settings.lists, key.load(directory))
+    hashes = [own.person(name) for name in said.viewer]
+    try:
+        waiting = await _ask_instance(settings.operations, said.url, hashes)
+        written = await _rename(settings.influx, hashes)
+    except _FailedError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    # Who it was is just what must not be written down.
+    details = {"people": len(hashes), "points_waiting": waiting, "points_in_influx": written}
+    audit.write(directory, "people.forgotten", details, now())
+    where = "no InfluxDB is configured" if not settings.influx.url else f"{written} in InfluxDB"
+    sys.stdout.write(f"forgotten: {waiting} points that wait, {where}\n")
+    return 0
+
+
+async def _ask_instance(operations: Operations, url: str | None, hashes: Sequence[str]) -> int:
+    host = f"[{operations.host}]" if ":" in operations.host else operations.host
+    scheme = "http" if operations.certificate is None else "https"
+    base = url or f"{scheme}://{host}:{operations.port}"
+    token = operations.secret()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    trust = True if operations.certificate is None else _trusting(operations)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=TIMEOUT) as session,
+            session.post(f"{base}/forget", json=hashes, headers=headers, ssl=trust) as answer,
+        ):
+            if answer.status != HTTPStatus.OK:
+                raise _FailedError(f"{base}: {answer.status}; nothing was forgotten")
+            said: Any = await answer.json()
+            return int(said["points"])
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _FailedError(
+            f"{base}: {error or 'no answer in time'}; the instance must run to forget"
+        ) from error
+
+
+def _trusting(operations: Operations) -> ssl.SSLContext:
+    """Our own certificate is the one to expect, whoever signed it."""
+    context = ssl.create_default_context(cafile=str(operations.certificate))
+    context.check_hostname = False
+    return context
+
+
+async def _rename(influx: Influx, hashes: Sequence[str]) -> int:
+    """Write the points that hold a hash again; how many."""
+    if not influx.url:
+        return 0
+    written = 0
+    sink = InfluxSink(
+        url=influx.url,
+        token=influx.secret(),
+        org=influx.org,
+        bucket=influx.bucket,
+        timeout_seconds=influx.timeout_seconds,
+    )
+    try:
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+            for look in range(PASSES):
+                lines = await _naming(session, influx, hashes)
+                if lines:
+                    await sink.write(lines)
+                    written += len(lines)
+                elif look:
+                    break
+                await asyncio.sleep(influx.every_seconds)
+    except (SinkAwayError, SinkBusyError, SinkRefusedError, aiohttp.ClientError) as error:
+        raise _FailedError(
+            f"{influx.url}: {error}; what waited is forgotten, InfluxDB is not done: try again"
+        ) from error
+    finally:
+        await sink.close()
+    return written
+
+
+async def _naming(
+    session: aiohttp.ClientSession, influx: Influx, hashes: Sequence[str]
+) -> list[str]:
+    """The points with one of the hashes, as lines that have another word in its place."""
+    lines = []
+    for measurement, field in NAMING:
+        which = " OR ".join(f"\"{field}\" = '{each}'" for each in hashes)
+        asked = f'SELECT "{field}" FROM "{measurement}" WHERE {which} GROUP BY *'  # noqa: S608
+        async with session.get(
+            influx.url.rstrip("/") + "/query",
+            params={"db": influx.bucket, "q": asked, "epoch": "ns"},
+            headers=influx.authorisation(),
+        ) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise SinkAwayError(f"status {answer.status}")
+            said: Any = await answer.json()
+        for series in said["results"][0].get("series", []):
+            tags = tuple(series["tags"].items())
+            for stamp, _ in series["values"]:
+                lines.append(line(Point(measurement, tags, ((field, FORGOTTEN),)), stamp))
+    return lines
