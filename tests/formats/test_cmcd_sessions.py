@@ -179,6 +179,7 @@ def test_hls_js_plays_stalls_and_is_left_in_a_stall() -> None:
     )
     assert repairs(piped) == {}
     found = play(piped)
+    assert found["viewer"] == CLEANER.who(found["play_id"])
     assert (found["video"], found["player"], found["device"], found["outcome"]) == (
         *("movie-42", "hls.js", "desktop", "idle"),
     )
@@ -800,6 +801,7 @@ def test_who_and_where_is_not_kept() -> None:
     assert event.play_id == CLEANER.person("ann@example.com")
     assert event.video_id == CLEANER.person("https://example.com/ann@example.com.mpd")
     assert event.cdn == "other"
+    assert event.viewer is None, "a response is one of many"
     assert not any(word in written for word in (b"ann", b"example", b"secret", b"nowhere"))
 
 

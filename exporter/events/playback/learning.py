@@ -347,6 +347,7 @@ def _shows_attempt(event: told.Sampled) -> bool:
 
 def _sample(facts: Facts, event: told.Sampled, instant: Instant, concluded: Concluded) -> Means:
     facts.prepared = True
+    facts.viewer = facts.viewer or event.viewer
     heard = facts.heard = facts.heard or Heard()
     _measure(heard, facts, event, instant, concluded)
     for repair in event.repaired:

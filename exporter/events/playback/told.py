@@ -260,4 +260,12 @@ class Sampled(
     starved: bool = False
     error_type: ErrorType | None = None
     fatal: bool | None = None
+    viewer: Text | None = None
     repaired: tuple[Repair, ...] = ()
+
+    def cleaned(self, cleaner: Cleaner) -> Sampled:
+        """With a keyed hash of the viewer, if one is named."""
+        changes = self._changes(cleaner)
+        if self.viewer is not None:
+            changes["viewer"] = cleaner.who(self.viewer)
+        return msgspec.structs.replace(self, **changes) if changes else self

@@ -49,6 +49,9 @@ _PLAYERS: Final = {
 }
 """Other names of players; a player's own name is its first one."""
 
+_TOLD_ANYWAY: Final = frozenset({"ps", "t"})
+"""Of these every play has some, and none has many."""
+
 _MEDIA: Final = frozenset({None, "v", "a", "av"})
 """What is asked for in a request of media; it need not say what it is."""
 _PICTURES: Final = frozenset({None, "v", "av"})
@@ -72,6 +75,9 @@ def translate(record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Even
         _say_of_request(record, said)
     else:
         _say(record, player, said)
+        if record.e in _TOLD_ANYWAY:
+            # Who is not named is as good as this session.
+            said["viewer"] = cleaner.who(record.sid)
     return (Sampled(id=record.id, **said),)
 
 
