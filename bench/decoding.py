@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from time import process_time
 from typing import NamedTuple
 
-from bench import pages
+from bench import pages, sessions
 from bench.load import BODY
 from exporter.catalogue import DEFAULTS
 from exporter.events import DOMAINS
@@ -80,6 +80,10 @@ def _json(path: str, what: str, body: str, events: int = 1) -> Case:
     return Case(path, what, (body,), (body,), events)
 
 
+def _same(path: str, what: str, bodies: Sequence[str], events: int = 1) -> Case:
+    return Case(path, what, bodies, bodies, events)
+
+
 def _cmcd(what: str, *patterns: str, many: int = 1) -> Case:
     """No two reports are the same: of 1,000 sessions, each with numbers and media of its own."""
     numbers = itertools.count(100)
@@ -116,6 +120,11 @@ CASES = (
     _cmcd("20 of each", _HLS_JS, _DASH_JS, many=20),
     Case("/collect", "a page", pages.FARO, pages.FARO, pages.FARO_EVENTS),
     Case("/web-vitals", "a page", pages.WEB_VITALS, pages.WEB_VITALS, pages.WEB_VITALS_EVENTS),
+    _same("/pillarbox", "START", sessions.PILLARBOX_START),
+    _same("/pillarbox", "HEARTBEAT", sessions.PILLARBOX_HEARTBEAT, 2),
+    _same("/epas", "a state", sessions.EPAS_STATE),
+    _same("/epas", "a warning", sessions.EPAS_ERROR),
+    _same("/api/v1/metrics/playback", "", sessions.PEERTUBE),
 )
 
 
