@@ -7,6 +7,7 @@ from typing import Final
 
 from grafana.build.style import (
     COUNT,
+    SCORE,
     SECONDS,
     SHARE,
     Board,
@@ -46,6 +47,7 @@ def _table(
         queries=queries,
         columns=[Column("variant", "variant"), *columns],
         computed=computed,
+        empty="none of this test in this time",
         sort=("variant", False),
     )
 
@@ -55,6 +57,8 @@ BOARD: Final = Board(
     title="Experiments",
     question="Which variant of an A/B test is better, and in what?",
     folder="platform",
+    lately="7d",
+    refresh="5m",
     variables=[Tag("experiment", "page_view")],
     rows=[
         Row(
@@ -97,8 +101,8 @@ BOARD: Final = Board(
                         Column("sessions", "sessions"),
                         Column("bounce share", "bounce share", unit=SHARE),
                         Column("mean length", "mean length", unit=SECONDS),
-                        Column("page views", "page views"),
-                        Column("engagement", "engagement"),
+                        Column("page views", "page views", unit=SCORE),
+                        Column("engagement", "engagement", unit=SCORE),
                     ],
                     [("bounce share", "bounced", "sessions")],
                 ),
@@ -122,7 +126,7 @@ BOARD: Final = Board(
                         Column("uploads", "uploads"),
                         Column("completed share", "completed share", unit=SHARE),
                         Column("mean time", "mean time", unit=SECONDS),
-                        Column("rating", "mean rating"),
+                        Column("rating", "mean rating", unit=SCORE),
                     ],
                     [("completed share", "ok", "uploads")],
                 ),
@@ -166,8 +170,8 @@ BOARD: Final = Board(
                         Column("generations", "generations"),
                         Column("succeeded share", "succeeded share", unit=SHARE),
                         Column("mean time", "mean time", unit=SECONDS),
-                        Column("quality", "quality"),
-                        Column("rating", "mean rating"),
+                        Column("quality", "quality", unit=SCORE),
+                        Column("rating", "mean rating", unit=SCORE),
                     ],
                     [("succeeded share", "ok", "generations")],
                 ),

@@ -158,23 +158,21 @@ BOARD: Final = Board(
                     colour=VERMILION,
                     queries=[
                         Prom(
-                            "sort_desc(sum by (reason) (increase(exporter_events_rejected_total"
-                            "[$__range])))",
+                            "topk(6, sum by (reason) (increase(exporter_events_rejected_total"
+                            "[$__range])) >= 1)",
                             "{{reason}}",
                         )
                     ],
                 ),
-                firing("exporter", about=["instance"], span=6),
-                Series(
-                    title="Accepted events per second, by type",
-                    question="Which events arrive?",
+                firing("exporter", about=("instance",), span=6),
+                Bars(
+                    title="Most frequent events of the last hour",
+                    question="Which events arrive most?",
                     good="The usual mix; a type that vanishes is a sender that broke.",
-                    unit=PER_SECOND,
-                    stacked=True,
+                    unit=COUNT,
                     queries=[
                         Prom(
-                            "sum by (type) (rate(exporter_events_accepted_total"
-                            "[$__rate_interval]))",
+                            "topk(8, sum by (type) (increase(exporter_events_accepted_total[1h])))",
                             "{{type}}",
                         )
                     ],
@@ -182,16 +180,18 @@ BOARD: Final = Board(
                 Series(
                     title="Answers per second, by status",
                     question="What do we answer?",
-                    good="202 and 204; 429 is a sender over its rate, 503 a journal that cannot"
-                    " be written.",
+                    good="All 2xx; 4xx are senders that are refused or over their rate, 5xx a"
+                    " journal that cannot be written.",
                     unit=PER_SECOND,
+                    by="answer",
                     stacked=True,
                     queries=[
                         Prom(
-                            "sum by (code) (rate(exporter_http_responses_total"
-                            "[$__rate_interval])) > 0",
-                            "{{code}}",
+                            "sum(rate(exporter_http_responses_total"
+                            f'{{code=~"{digit}.."}}[$__rate_interval]))',
+                            f"{digit}xx",
                         )
+                        for digit in (2, 4, 5)
                     ],
                 ),
                 Series(
@@ -318,13 +318,24 @@ BOARD: Final = Board(
                     question="How many lifecycles go on, and how many are remembered?",
                     good="Open follows the active uploads; remembered is a few times that.",
                     unit=COUNT,
-                    span=12,
+                    span=6,
+                    by="memory",
                     queries=[
-                        Prom("sum by (lifecycle) (exporter_open_sessions)", "open {{lifecycle}}"),
+                        Prom("sum(exporter_open_sessions)", "open"),
+                        Prom("sum(exporter_remembered_sessions)", "remembered"),
+                    ],
+                ),
+                Bars(
+                    title="Open sessions",
+                    question="Of which lifecycle do most go on now?",
+                    good="As much as people do now; one that only grows never hears of its end.",
+                    unit=COUNT,
+                    span=6,
+                    queries=[
                         Prom(
-                            "sum by (lifecycle) (exporter_remembered_sessions)",
-                            "remembered {{lifecycle}}",
-                        ),
+                            "topk(6, sum by (lifecycle) (exporter_open_sessions) > 0)",
+                            "{{lifecycle}}",
+                        )
                     ],
                 ),
                 Series(
@@ -380,6 +391,7 @@ BOARD: Final = Board(
                     good="All delivered; refused ones are set aside, dropped ones are lost.",
                     unit=PER_MINUTE,
                     span=12,
+                    by="delivery",
                     queries=[
                         Prom(
                             f"sum by (sink) (rate({family}[$__rate_interval])) * 60",
@@ -398,6 +410,7 @@ BOARD: Final = Board(
                     good="None; unreachable and busy are tried again, refused is our fault.",
                     unit=PER_MINUTE,
                     span=6,
+                    by="delivery error",
                     queries=[
                         Prom(
                             "sum by (kind) (rate(exporter_sink_errors_total"
@@ -423,14 +436,14 @@ BOARD: Final = Board(
             [
                 Series(
                     title="Time since a timer last did its work",
-                    question="When did each timer last do its work?",
-                    good="A low saw for each; a ramp is a timer that stands still.",
+                    question="How long ago did any timer last do its work?",
+                    good="A low saw; a ramp is a timer that stands still.",
                     unit=SECONDS,
                     span=12,
                     queries=[
                         Prom(
-                            "time() - min by (timer) (exporter_job_last_success_timestamp_seconds)",
-                            "{{timer}}",
+                            "max(time() - exporter_job_last_success_timestamp_seconds)",
+                            "the timer that waits longest",
                         ),
                         _alert_line("JobStalled"),
                     ],
@@ -443,9 +456,8 @@ BOARD: Final = Board(
                     span=12,
                     queries=[
                         Prom(
-                            "sum by (timer) (rate(exporter_job_errors_total"
-                            "[$__rate_interval])) * 60",
-                            "timer {{timer}}",
+                            "sum(rate(exporter_job_errors_total[$__rate_interval])) * 60",
+                            "timers",
                         ),
                         Prom(
                             "sum(rate(exporter_journal_append_errors_total"

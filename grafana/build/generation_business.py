@@ -22,6 +22,8 @@ BOARD: Final = Board(
     title="Generation: business",
     question="What do videos cost, what do they bring, and do people come back?",
     folder="generation",
+    lately="7d",
+    refresh="5m",
     runbook="generation",
     rows=[
         Row(
@@ -31,7 +33,6 @@ BOARD: Final = Board(
                 kpis.now("revenue_decline_ratio"),
                 kpis.now("generation_cost_mean"),
                 kpis.now("retention_ratio"),
-                firing("generation", span=24),
             ],
         ),
         Row(
@@ -40,16 +41,19 @@ BOARD: Final = Board(
                 kpis.over_time("premium_conversion_ratio"),
                 Series(
                     title="Revenue of a day, by currency",
-                    question="How much was paid in the last 24 hours, in each currency?",
-                    good="Level or rising; currencies are never added together.",
+                    question="How much was paid in the last 24 hours, in each currency, and how"
+                    " much will be in a week (dashed) if it goes on as in the last seven days?",
+                    good="Level or rising; currencies are never added together. The forecast needs"
+                    " eight days of data.",
                     unit=SCORE,
                     span=12,
                     by="currency",
                     queries=[
                         Prom(
-                            "sum by (currency) (increase(video_revenue_total[1d]))",
+                            "sum by (currency) (increase(video_revenue_total[1d])) > 0",
                             "{{currency}}",
-                        )
+                        ),
+                        Prom("revenue:amount:predicted", "in a week {{currency}}", line=True),
                     ],
                 ),
                 kpis.over_time("revenue_decline_ratio"),
@@ -82,6 +86,7 @@ BOARD: Final = Board(
                     good="Level or falling.",
                     unit=SCORE,
                     span=12,
+                    by="provider",
                     queries=[
                         Prom(
                             "sum by (provider, currency) (increase(video_generation_cost_total"
@@ -91,13 +96,14 @@ BOARD: Final = Board(
                         )
                     ],
                 ),
+                firing("generation", span=18, height=5),
                 Number(
-                    title="Amounts in unlisted currencies",
+                    title="Unlisted currencies",
                     question="How many costs and payments of the chosen time are in a currency"
                     " that the settings do not list, and so in no sum?",
                     good="None; else add the currency to EXPORTER_LABELS__CURRENCIES.",
                     unit=COUNT,
-                    span=24,
+                    span=6,
                     queries=[
                         Prom("sum(increase(video_generation_unpriced_total[$__range]))", "amounts")
                     ],
@@ -114,7 +120,7 @@ BOARD: Final = Board(
                     " in the last 30 days?",
                     good="Two lines close together.",
                     unit=COUNT,
-                    span=8,
+                    span=6,
                     queries=[
                         Prom("max(video_people_before)", "active before"),
                         Prom("max(video_people_retained)", "still active"),
@@ -125,7 +131,7 @@ BOARD: Final = Board(
                     question="How often does somebody use a feature for the first time?",
                     good="A bump after a release that people notice.",
                     unit=PER_MINUTE,
-                    span=4,
+                    span=6,
                     queries=[
                         Prom(
                             "sum(rate(video_features_adopted_total[$__rate_interval])) * 60",

@@ -9,6 +9,7 @@ from grafana.build.style import (
     BYTES,
     COUNT,
     PER_MINUTE,
+    SCORE,
     SECONDS,
     SHARE,
     Bars,
@@ -112,11 +113,53 @@ BOARD: Final = Board(
                         Column("Value #A", "ended"),
                         Column("Value #B", "succeeded", unit=SHARE),
                         Column("Value #C", "mean time", unit=SECONDS),
-                        Column("Value #D", "mean quality"),
-                        Column("Value #E", "mean rating"),
+                        Column("Value #D", "mean quality", unit=SCORE),
+                        Column("Value #E", "mean rating", unit=SCORE),
                         Column("Value #F", "delivered", unit=BYTES),
                     ],
                     sort=("ended", True),
+                ),
+                Listing(
+                    title="Each against the others, last day",
+                    question="How much worse is each provider than the others together in what"
+                    " succeeds, how long it takes and how good it is, and what does it cost?",
+                    good="Around 0 %; above it is worse, below it is better. What it costs is in"
+                    " its own currency.",
+                    unit=SHARE,
+                    span=24,
+                    height=6,
+                    queries=[
+                        *(
+                            Prom(
+                                "sum by (provider) (generation:provider_behind:ratio"
+                                f'{{aspect="{aspect}", {CHOSEN}}})'
+                            )
+                            for aspect in ("success", "duration", "quality")
+                        ),
+                        *(
+                            Prom(
+                                "sum by (provider) (generation:provider:mean"
+                                f'{{aspect="{aspect}", {CHOSEN}}})'
+                            )
+                            for aspect in ("success", "duration", "quality")
+                        ),
+                        Prom(
+                            "sum by (provider, currency)"
+                            f" (generation:provider_cost:mean{{{CHOSEN}}})"
+                        ),
+                    ],
+                    columns=[
+                        Column("provider", "provider"),
+                        Column("Value #D", "succeeded"),
+                        Column("Value #A", "worse in success"),
+                        Column("Value #E", "mean time", unit=SECONDS),
+                        Column("Value #B", "worse in time"),
+                        Column("Value #F", "mean quality", unit=SCORE),
+                        Column("Value #C", "worse in quality"),
+                        Column("Value #G", "mean cost", unit=SCORE),
+                        Column("currency", "currency"),
+                    ],
+                    sort=("worse in time", True),
                 ),
                 _by_provider("generation_success_ratio"),
                 _by_provider("generation_duration_mean_seconds"),
@@ -146,10 +189,10 @@ BOARD: Final = Board(
                 kpis.over_time("generation_recovery_ratio"),
                 _by_provider("generation_recovery_ratio"),
                 Number(
-                    title="Attempts for a generation",
+                    title="Attempts each",
                     question="How many attempts does a generation need on average?",
                     good="Close to 1.",
-                    unit=COUNT,
+                    unit=SCORE,
                     span=4,
                     height=8,
                     queries=[
@@ -195,6 +238,75 @@ BOARD: Final = Board(
                     ],
                 ),
                 kpis.by_segment("generation_queue_length", "provider", span=8, chosen=True),
+            ],
+        ),
+        Row(
+            "What comes?",
+            [
+                Series(
+                    title="Queue, as it is and as it will be",
+                    question="How many wait, and how many will if it goes on as in the last half"
+                    " hour? The dashed line is where the alert of the queue starts.",
+                    good="Two lines together and far below the dashed one.",
+                    unit=COUNT,
+                    span=12,
+                    by="forecast",
+                    queries=[
+                        Prom("generation:queue:length", "now"),
+                        Prom("generation:queue:predicted", "forecast"),
+                        Prom(
+                            'kpi:threshold{kpi="generation_queue_length"} < Inf',
+                            "{{severity}}",
+                            line=True,
+                        ),
+                    ],
+                ),
+                Series(
+                    title="Requests of an hour, and what is usual at this hour",
+                    question="How many generations are requested, and between which figures were"
+                    " they at the same hour of the last four weeks?",
+                    good="Between the two thin lines; they need a day to appear.",
+                    unit=COUNT,
+                    span=12,
+                    by="forecast",
+                    queries=[
+                        Prom('sum(generation:requests:increase{window="1h"})', "now"),
+                        Prom('sum(generation:requests:band{edge="upper"})', "most", line=True),
+                        Prom('sum(generation:requests:band{edge="lower"})', "least", line=True),
+                    ],
+                ),
+                Series(
+                    title="Requests of a day, and a week from now",
+                    question="How many generations were requested in 24 hours, and how many will"
+                    " be in a week if it goes on as in the last seven days?",
+                    good="Providers have capacity for the forecast. It needs eight days of data.",
+                    unit=COUNT,
+                    span=12,
+                    by="forecast",
+                    queries=[
+                        Prom('sum(generation:requests:increase{window="1d"})', "now"),
+                        Prom("generation:requests:predicted", "forecast"),
+                    ],
+                ),
+                Listing(
+                    title="Errors of the last hour, by provider",
+                    question="Which kind of error of which provider are how much of all errors?",
+                    good="No row that has most of them.",
+                    unit=SHARE,
+                    span=12,
+                    queries=[
+                        Prom(
+                            "sum by (provider, error_type) (generation:error_share:ratio"
+                            f'{{window="1h", {CHOSEN}}}) > 0'
+                        )
+                    ],
+                    columns=[
+                        Column("provider", "provider"),
+                        Column("error_type", "error"),
+                        Column("Value", "share of all errors"),
+                    ],
+                    sort=("share of all errors", True),
+                ),
             ],
         ),
         Row(

@@ -26,6 +26,8 @@ BOARD: Final = Board(
     title="Incidents",
     question="What fired lately, how often, and how long did it take to resolve?",
     folder="platform",
+    lately="7d",
+    refresh="1m",
     rows=[
         Row(
             "What is open?",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.build import kpis
+from grafana.build.kpis import TITLES
 from grafana.build.style import (
+    COLOURED_TEXT,
     COUNT,
     PER_MINUTE,
     SCORE,
+    SCORE_COLUMN,
     SHARE,
     Board,
     Column,
@@ -38,17 +41,26 @@ DOMAINS: Final = (
 def _score(title: str, ids: str, more: str) -> Number:
     return Number(
         title=title,
-        question="What is the mean score of this domain's KPIs that have data, and the lowest?",
-        good="100: every target is met. The lowest says how bad the worst one is.",
+        question="What is the mean score of this domain's KPIs that have data, and how is the"
+        " worst of them?",
+        good="100, on target: every target is met. Far off: one is at its critical threshold.",
         more=more,
         unit=SCORE,
         span=4,
         queries=[
             Prom(f'avg(kpi:score{{kpi=~"{ids}"}})', "mean"),
-            Prom(f'min(kpi:score{{kpi=~"{ids}"}})', "lowest"),
+            Prom(f'min(kpi:score{{kpi=~"{ids}"}})', "worst KPI"),
         ],
-        steps=((None, "#D55E00"), (1.0, "#E69F00"), (100.0, "#009E73")),
+        scored="B",
     )
+
+
+SCORE_AND_TARGET: Final = (
+    Prom("platform:performance_score", "score"),
+    Prom("platform:performance_target", "target"),
+    Prom("clamp_max(100 * platform:performance_score / platform:performance_target, 100)", "is"),
+)
+"""The score of everything, its target, and how much of the target it is."""
 
 
 BOARD: Final = Board(
@@ -68,10 +80,8 @@ BOARD: Final = Board(
                     more="scoreboard",
                     unit=SCORE,
                     span=4,
-                    queries=[
-                        Prom("platform:performance_score", "score"),
-                        Prom("platform:performance_target", "target"),
-                    ],
+                    queries=SCORE_AND_TARGET,
+                    scored="C",
                 ),
                 *(_score(*domain) for domain in DOMAINS),
                 firing(),
@@ -82,6 +92,7 @@ BOARD: Final = Board(
                     unit=SCORE,
                     span=12,
                     most=100,
+                    by="scored domain",
                     queries=[
                         Prom(f'avg(kpi:score{{kpi=~"{ids}"}})', title.lower())
                         for title, ids, _ in DOMAINS
@@ -100,8 +111,8 @@ BOARD: Final = Board(
                     span=12,
                     queries=[Prom("kpi:score < 100")],
                     columns=[
-                        Column("kpi", "KPI"),
-                        Column("Value", "score", unit=SCORE),
+                        Column("kpi", "KPI", looks=[TITLES]),
+                        Column("Value", "score", looks=[*SCORE_COLUMN, *COLOURED_TEXT], width=120),
                     ],
                     sort=("score", False),
                 ),
@@ -113,10 +124,10 @@ BOARD: Final = Board(
                     span=12,
                     queries=[Prom("kpi:recommendation")],
                     columns=[
-                        Column("kpi", "KPI"),
-                        Column("segment", "segment"),
-                        Column("member", "member"),
-                        Column("Value", "contribution", unit=SHARE),
+                        Column("kpi", "KPI", looks=[TITLES]),
+                        Column("segment", "segment", width=120),
+                        Column("member", "member", width=150),
+                        Column("Value", "contribution", unit=SCORE, width=120),
                     ],
                     sort=("contribution", True),
                 ),
@@ -158,7 +169,8 @@ BOARD: Final = Board(
                     span=12,
                     least=None,
                     most=1,
-                    queries=[Prom("slo:error_budget_remaining:ratio", "{{slo}}")],
+                    empty="known after the first full hour",
+                    queries=[Prom("slo:error_budget_remaining:ratio", "left")],
                 ),
                 kpis.over_time("user_satisfaction_score"),
                 kpis.by_segment("user_satisfaction_score", "domain", span=12),

@@ -54,6 +54,7 @@ BOARD: Final = Board(
                     good="Yes everywhere; a service that is missing here is not checked.",
                     unit=YES_NO,
                     span=24,
+                    height=4,
                     steps=((None, "#D55E00"), (1.0, "#009E73")),
                     queries=[
                         Prom(
@@ -104,6 +105,22 @@ BOARD: Final = Board(
                 *_used("memory_used_ratio", "video_service_memory_used_ratio", "Memory"),
                 *_used("cpu_used_ratio", "video_service_cpu_used_ratio", "CPU"),
                 *_used("disk_used_ratio", "video_service_disk_used_ratio", "Disk"),
+                Series(
+                    title="Disk in a day, if it goes on like this",
+                    question="How full will the disk of each service be in 24 hours?",
+                    good="Well below 100 %, where the alert of full disks starts.",
+                    unit=SHARE,
+                    span=24,
+                    height=6,
+                    by="service",
+                    empty="known after two hours",
+                    queries=[
+                        Prom(
+                            'sum by (service) (service:disk_used:predicted{service=~"$service"})',
+                            "{{service}}",
+                        )
+                    ],
+                ),
             ],
         ),
         Row(

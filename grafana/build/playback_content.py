@@ -18,6 +18,7 @@ from grafana.build.style import (
     Column,
     Influx,
     Listing,
+    Number,
     Profile,
     Prom,
     Row,
@@ -64,12 +65,38 @@ BOARD: Final = Board(
     title="Playback: content",
     question="Which videos are watched, how far, and where do people leave?",
     folder="playback",
+    lately="7d",
+    refresh="5m",
     runbook="playback",
     variables=[Tag("video", "play"), Choice("device", "video_playback_ended_by_device_total")],
     rows=[
         Row(
-            "What is watched?",
+            "What is watched, and is it liked?",
             [
+                kpis.now("playback_completion_ratio"),
+                kpis.now("playback_engagement_ratio"),
+                Number(
+                    title="Views of the last hour",
+                    question="How many plays began in the last hour, previews left out?",
+                    good="As many as usual at this hour.",
+                    unit=COUNT,
+                    span=6,
+                    history=True,
+                    queries=[
+                        Prom('sum(increase(video_playback_views_total{preview="no"}[1h]))', "views")
+                    ],
+                ),
+                Number(
+                    title="Watched in the last hour",
+                    question="How much was watched in the last hour?",
+                    good="As much as usual at this hour.",
+                    unit=SECONDS,
+                    span=6,
+                    history=True,
+                    queries=[
+                        Prom("sum(increase(video_playback_watched_seconds_total[1h]))", "watched")
+                    ],
+                ),
                 Listing(
                     title="Popular videos",
                     question="Which videos have most views, by how many different viewers, and how"

@@ -8,17 +8,45 @@ from grafana.build import kpis
 from grafana.build.style import (
     COUNT,
     PER_MINUTE,
+    SCORE,
     SECONDS,
     SHARE,
     Bars,
     Board,
     Choice,
+    Column,
+    Listing,
     Number,
     Prom,
     Row,
     Series,
     Spread,
     firing,
+)
+
+VENDORS: Final = {
+    "CTA-2066": "cta2066",
+    "Conviva": "conviva",
+    "Mux": "mux",
+    "Bitmovin": "bitmovin",
+}
+
+
+def _by_vendor(**ratios: str) -> Prom:
+    """One ratio in the last hour as the named vendors define it, by vendor."""
+    names = {prefix: vendor for vendor, prefix in VENDORS.items()}
+    told = (
+        f'label_replace({prefix}:{ratio}{{window="1h"}}, "vendor", "{names[prefix]}", "", "")'
+        for prefix, ratio in ratios.items()
+    )
+    return Prom(f"max by (vendor) ({' or '.join(told)})", "{{vendor}}")
+
+
+REBUFFERING: Final = _by_vendor(
+    cta2066="stalled_time:ratio",
+    conviva="rebuffering:ratio",
+    mux="rebuffer:ratio",
+    bitmovin="rebuffer:ratio",
 )
 
 BOARD: Final = Board(
@@ -212,6 +240,75 @@ BOARD: Final = Board(
                             "[$__rate_interval]))",
                             "{{player}}",
                         )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "What would a vendor's report say?",
+            [
+                Listing(
+                    title="The last hour by each vendor's definition",
+                    question="Which figures would the definitions of CTA-2066, Conviva, Mux and"
+                    " Bitmovin give for the same plays? docs/playback-ratios.md has them all.",
+                    good="Compare a vendor's report with its own row: the same word is not the"
+                    " same ratio. A dash is a ratio that the vendor does not have.",
+                    unit=SHARE,
+                    span=14,
+                    queries=[
+                        _by_vendor(
+                            conviva="video_start_failure:ratio", bitmovin="startup_failed:ratio"
+                        ),
+                        _by_vendor(conviva="video_playback_failure:ratio"),
+                        _by_vendor(cta2066="playback_failure:ratio", mux="playback_failure:ratio"),
+                        _by_vendor(
+                            conviva="exit_before_video_start:ratio",
+                            mux="exit_before_video_start:ratio",
+                        ),
+                        REBUFFERING,
+                        _by_vendor(
+                            cta2066="initial_startup_seconds:mean",
+                            bitmovin="video_startup_seconds:mean",
+                        ),
+                    ],
+                    columns=[
+                        Column("vendor", "vendor"),
+                        Column("Value #A", "start failures"),
+                        Column("Value #B", "later failures"),
+                        Column("Value #C", "failures"),
+                        Column("Value #D", "exits before start"),
+                        Column("Value #E", "rebuffering"),
+                        Column("Value #F", "mean startup", unit=SECONDS),
+                    ],
+                    sort=("vendor", False),
+                ),
+                Series(
+                    title="Scores of Mux",
+                    question="How does Mux rate success, startup and smoothness, 0 to 100?",
+                    good="Near 100. Startup is made of buckets and smoothness of the average"
+                    " play, so read them as trends.",
+                    unit=SCORE,
+                    span=10,
+                    by="mux score",
+                    least=None,
+                    most=100,
+                    queries=[
+                        Prom(f'mux:{score}:score{{window="1h"}}', score)
+                        for score in ("success", "startup", "smoothness")
+                    ],
+                ),
+                Series(
+                    title="Rebuffering by each vendor's definition",
+                    question="Which share of the watched time stands still, with startup in the"
+                    " watched time (CTA-2066, Mux) and without it (Conviva, Bitmovin)?",
+                    good="Four lines close together, below our target.",
+                    unit=SHARE,
+                    span=24,
+                    height=7,
+                    by="vendor",
+                    queries=[
+                        REBUFFERING,
+                        Prom('kpi:target{kpi="playback_rebuffer_ratio"}', "target", line=True),
                     ],
                 ),
             ],

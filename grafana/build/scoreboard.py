@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from grafana.build import platform_overview
-from grafana.build.kpis import KPIS
+from grafana.build.kpis import KPIS, TITLES
 from grafana.build.style import (
     COUNT,
+    NOT_SCORED,
     SCORE,
     SCORE_COLUMN,
     SECONDS,
@@ -20,25 +23,24 @@ from grafana.build.style import (
     Number,
     Prom,
     Row,
+    Scores,
     Series,
     firing,
 )
 
 KINDS: Final = (
-    ("Ratios", ".+_ratio|generation_cost_mean", SHARE, 36),
-    ("Times", ".+_seconds", SECONDS, 12),
+    ("Ratios", ".+_ratio|generation_cost_mean", SHARE, 14),
+    ("Times", ".+_seconds", SECONDS, 14),
     ("Scores and states", ".+_(score|available|length)", SCORE, 10),
     ("Sizes and rates", ".+_(bytes|bps)", COUNT, 5),
 )
 """KPIs of one unit share a table: (title, what the ids look like, unit, height)."""
 
-TITLES: Final = Look(
-    "mappings",
-    [{"type": "value", "options": {kpi.id: {"text": kpi.title} for kpi in KPIS.values()}}],
+COLOURED: Final = (
+    Look("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
+    # What Grafana called it up to 9.4.
+    Look("custom.displayMode", "color-background-solid"),
 )
-
-
-COLOURED: Final = Look("custom.cellOptions", {"type": "color-background", "mode": "basic"})
 
 
 def _table(title: str, ids: str, unit: str, height: int) -> Listing:
@@ -49,7 +51,10 @@ def _table(title: str, ids: str, unit: str, height: int) -> Listing:
             for window in ("5m", "1h", "1d")
         ),
         Prom(f"sum by (kpi) (kpi:target{{{of}}})"),
-        Prom(f"sum by (kpi) (kpi:score{{{of}}})"),
+        Prom(
+            f"sum by (kpi) (kpi:score{{{of}}})"
+            f" or sum by (kpi) (0 * kpi:target{{{of}}}) + {NOT_SCORED}"
+        ),
         Prom(
             f"kpi:worst_segment{{{of}}} and on (kpi, segment, member)"
             f" topk by (kpi) (1, -kpi:worst_segment{{{of}}}"
@@ -66,28 +71,47 @@ def _table(title: str, ids: str, unit: str, height: int) -> Listing:
         height=height,
         queries=queries,
         columns=[
-            Column("kpi", "KPI", looks=[TITLES]),
-            Column("Value #A", "5 min"),
-            Column("Value #B", "1 h"),
-            Column("Value #C", "1 d"),
-            Column("Value #D", "target"),
-            Column("Value #E", "score", looks=[*SCORE_COLUMN, COLOURED]),
-            Column("segment", "worst segment"),
+            Column("kpi", "KPI", looks=[TITLES], width=300),
+            Column("Value #A", "5 min", width=90),
+            Column("Value #B", "1 h", width=90),
+            Column("Value #C", "1 d", width=90),
+            Column("Value #D", "target", width=90),
+            Column("Value #E", "score", looks=[*SCORE_COLUMN, *COLOURED], width=90),
+            Column("segment", "worst segment", width=130),
             Column("member", "member"),
-            Column("Value #F", "there"),
+            Column("Value #F", "there", width=100),
         ],
         sort=("score", False),
     )
 
 
-def _scores(title: str, ids: str) -> Series:
-    return Series(
+PAIRS: Final = (("Upload", "Platform"), ("Web", "Generation"), ("Playback",))
+"""Domains with about as many KPIs stand beside each other."""
+
+_BY_TITLE: Final = {domain[0]: domain for domain in platform_overview.DOMAINS}
+_BESIDE_EACH_OTHER: Final = [_BY_TITLE[title] for pair in PAIRS for title in pair]
+
+
+def _of(ids: str) -> dict[str, str]:
+    return {kpi.id: kpi.title for kpi in KPIS.values() if re.fullmatch(ids, kpi.id)}
+
+
+def _height(titles: Sequence[str]) -> int:
+    """Room for a strip of every KPI of the largest of some domains."""
+    return 3 + math.ceil(0.65 * max(len(_of(_BY_TITLE[title][1])) for title in titles))
+
+
+def _scores(title: str, ids: str, more: str) -> Scores:
+    return Scores(
         title=title,
-        question="How did the score of each KPI go?",
-        good="All at 100. One that falls says when it began; several together have one cause.",
+        question="Which KPIs of this domain miss their target, and since when?",
+        good="Green: the target is met. Orange misses it, red is at or beyond the critical"
+        " threshold. Strips that turn together have one cause.",
+        more=more if more != "scoreboard" else "platform-overview",
         unit=SCORE,
-        span=24,
-        most=100,
+        span=12,
+        height=_height(next(pair for pair in PAIRS if title in pair)),
+        names=_of(ids),
         queries=[Prom(f'kpi:score{{kpi=~"{ids}"}}', "{{kpi}}")],
     )
 
@@ -97,6 +121,8 @@ BOARD: Final = Board(
     title="Scoreboard",
     question="How well is the whole product doing, KPI by KPI?",
     folder="platform",
+    lately="24h",
+    refresh="1m",
     rows=[
         Row(
             "How well are we doing?",
@@ -106,47 +132,38 @@ BOARD: Final = Board(
                     question="What is the mean score of the KPIs that have data?",
                     good="At its target or above.",
                     unit=SCORE,
-                    span=4,
+                    span=3,
                     height=8,
-                    queries=[
-                        Prom("platform:performance_score", "score"),
-                        Prom("platform:performance_target", "target"),
-                    ],
+                    queries=platform_overview.SCORE_AND_TARGET,
+                    scored="C",
                 ),
                 Series(
                     title="Performance score over time",
                     question="Is the product getting better or worse?",
                     good="Above the target line.",
                     unit=SCORE,
-                    span=10,
+                    span=9,
                     most=100,
                     queries=[
                         Prom("platform:performance_score", "score"),
                         Prom("platform:performance_target", "target", line=True),
                     ],
                 ),
-                firing(span=10),
+                firing(span=12),
             ],
         ),
         Row(
-            "Where does each KPI stand?",
-            [_table(*kind) for kind in KINDS],
-        ),
-        Row(
-            "Which score fell, and when?",
+            "Which KPI misses its target, and since when?",
             [
-                *(
-                    _scores(f"Scores: {title.lower()}", ids)
-                    for title, ids, _ in platform_overview.DOMAINS
-                ),
+                *(_scores(*domain) for domain in _BESIDE_EACH_OTHER),
                 Series(
                     title="KPIs with data, at target, and missing it",
                     question="Of how many KPIs do we know anything, and how many meet their"
                     " target?",
                     good="All of them known, and all at target.",
                     unit=COUNT,
-                    span=24,
-                    height=6,
+                    span=12,
+                    height=_height(("Playback",)),
                     queries=[
                         Prom("count(kpi:target)", "defined"),
                         Prom("count(kpi:score)", "with data"),
@@ -155,6 +172,10 @@ BOARD: Final = Board(
                     ],
                 ),
             ],
+        ),
+        Row(
+            "Where does each KPI stand?",
+            [_table(*kind) for kind in KINDS],
         ),
     ],
 )

@@ -33,6 +33,7 @@ with warnings.catch_warnings():
         heatmap,
         prometheus,
         stat,
+        statetimeline,
         table,
         timeseries,
     )
@@ -239,6 +240,7 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "route": _listed(Route),
     "page": _listed(Page),
+    "web route": _listed(Page),
     "service": _listed(Service),
     "provider": _listed(Provider),
     "currency": _listed(Currency),
@@ -252,7 +254,28 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "refused": PURPLE,
     },
     "answer": {"2xx": GREEN, "4xx": ORANGE, "5xx": VERMILION, "other": GREY},
-    "lately": {"5 min": SKY, "1 h": BLUE},
+    "lately": {"5 min": GREY, "1 h": BLUE},
+    "burn": {"30m": SKY, "6h": BLUE, "3d": PURPLE},
+    "scored domain": {
+        "upload": BLUE,
+        "generation": ORANGE,
+        "playback": GREEN,
+        "web": PURPLE,
+        "platform": VERMILION,
+    },
+    "domain": {
+        "upload": BLUE,
+        "generation": ORANGE,
+        "playback": GREEN,
+        "web": PURPLE,
+        "other": GREY,
+    },
+    "vendor": {"CTA-2066": BLUE, "Conviva": ORANGE, "Mux": GREEN, "Bitmovin": PURPLE},
+    "mux score": {"success": GREEN, "startup": BLUE, "smoothness": ORANGE},
+    "delivery error": {"busy": ORANGE, "refused": VERMILION, "unreachable": PURPLE},
+    "forecast": {"now": BLUE, "forecast": ORANGE, "most": GREY, "least": GREY},
+    "memory": {"open": BLUE, "remembered": GREY},
+    "delivery": {"delivered": GREEN, "refused": VERMILION, "dropped": ORANGE},
     "line": {"target": GREEN, "alert": ORANGE, "budget": VERMILION, "received": GREY},
     "quantile": {"p50": SKY, "p95": BLUE, "p99": ORANGE},
 }
@@ -274,6 +297,8 @@ BYTES: Final = "decbytes"
 BYTES_PER_SECOND: Final = "Bps"
 BITS_PER_SECOND: Final = "bps"
 COUNT: Final = "short"
+WHOLE: Final = "locale"
+"""A count in figures: all digits, and no fraction, which Prometheus makes up between scrapes."""
 PER_MINUTE: Final = "suffix:/min"
 PER_SECOND: Final = "suffix:/s"
 SCORE: Final = "none"
@@ -409,6 +434,7 @@ P = TypeVar(
     geomap.Panel,
     heatmap.Panel,
     stat.Panel,
+    statetimeline.Panel,
     table.Panel,
     timeseries.Panel,
 )
@@ -439,6 +465,8 @@ class Panel(ABC):
         panel.description(f"{self.question}\n\n**Good:** {self.good}")
         panel.datasource(self.queries[0].source)
         panel.unit(self.unit).span(self.span).height(self.height)
+        if self.unit == COUNT and isinstance(panel, bargauge.Panel | stat.Panel):
+            panel.unit(WHOLE).decimals(0)
         if self.more is not None:
             link = dashboard.DashboardLink("More").type(model.DashboardLinkType.LINK)
             panel.links([link.url(f"/d/{self.more}").keep_time(True)])
@@ -454,10 +482,10 @@ def _lettered(queries: Sequence[Query]) -> Iterator[tuple[str, Query]]:
 
 
 def _colours(kind: str | None) -> Iterator[tuple[str, str]]:
-    """A pattern for each member of a class: the series of its name, or with a word before it."""
+    """A pattern for each member of a class: the series with its name among its words."""
     if kind is not None:
         for member, colour in COLOURS[kind].items():
-            yield f"/(^| ){re.escape(member)}$/", colour
+            yield f"/(^| ){re.escape(member)}( |$)/", colour
 
 
 def _fixed(colour: str) -> Look:
@@ -471,25 +499,34 @@ class Series(Panel):
     stacked: bool = False
     least: float | None = 0
     most: float | None = None
+    empty: str = "nothing in this time"
+    """What is said where there is nothing."""
 
     def build(self) -> model.Panel:
         """The panel as Grafana wants it."""
         panel = self._dress(timeseries.Panel(), Shape.RANGE)
-        panel.line_width(1.5).fill_opacity(40 if self.stacked else 0).span_nulls(False)
+        panel.span_nulls(False)
+        # Without an outline: that of a part of which there is none would lie on the part below.
+        panel.line_width(0 if self.stacked else 1.5).fill_opacity(70 if self.stacked else 0)
         panel.show_points(kinds.VisibilityMode.AUTO).interval(_STEP)
-        panel.color_scheme(_plain(BLUE) if len(self.queries) == 1 and not self.by else _PALETTE)
+        panel.color_scheme(_plain(BLUE)).no_value(self.empty)
+        for (ref, query), colour in zip(_lettered(self.queries), _IN_TURN, strict=False):
+            if not self.by and not _is_line(query):
+                panel.override_by_query(ref, [_fixed(colour)])
         panel.legend(
             common.VizLegendOptions()
             .show_legend(True)
             .display_mode(kinds.LegendDisplayMode.LIST)
             .placement(kinds.LegendPlacement.BOTTOM)
-            .calcs(["lastNotNull"])
+            .calcs(["lastNotNull"] if self.span >= _WIDE else [])
         )
         panel.tooltip(
             common.VizTooltipOptions()
             .mode(kinds.TooltipDisplayMode.MULTI)
             .sort(kinds.SortOrder.DESCENDING)
         )
+        if self.most is None and self.unit in _ENDS:
+            panel.axis_soft_max(_ENDS[self.unit])
         if self.stacked:
             panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
         if self.least is not None:
@@ -503,7 +540,7 @@ class Series(Panel):
         for ref, query in _lettered(self.queries):
             if not isinstance(query, Prom) or not query.line:
                 continue
-            panel.override_by_query(ref, _DASHED)
+            panel.override_by_query(ref, _DASHED if self.span >= _WIDE else _DASHED_UNTOLD)
             if query.legend == "{{severity}}":
                 for regexp, colour in _colours("severity"):
                     panel.override_by_regexp(regexp, [_fixed(colour)])
@@ -514,7 +551,19 @@ class Series(Panel):
 _STEP: Final = "1m"
 """The shortest step of a line: a rate over less is noise where little happens."""
 
-_PALETTE: Final = dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+_ENDS: Final = {SHARE: 0.01, COUNT: 1, PER_MINUTE: 1, PER_SECOND: 1}
+"""How far an axis goes at least: nothing at all is a line at the bottom, not below 10,000 %."""
+
+_IN_TURN: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
+"""The colours of lines that are members of no class, in the order of their queries."""
+
+_WIDE: Final = 12
+"""From this width on there is room in the legend for last values and for what people set."""
+
+
+def _is_line(query: Query) -> bool:
+    return isinstance(query, Prom) and query.line
+
 
 _DASHED: Final = [
     Look("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
@@ -522,6 +571,11 @@ _DASHED: Final = [
     Look("custom.fillOpacity", 0),
     Look("custom.showPoints", "never"),
     Look("custom.stacking", {"mode": "none", "group": "lines"}),
+]
+
+_DASHED_UNTOLD: Final = [
+    *_DASHED,
+    Look("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}),
 ]
 
 
@@ -542,7 +596,7 @@ class Number(Panel):
     """The state now, in large figures.
 
     ``steps`` colour every figure; ``scored`` is the letter of a query that answers a KPI score,
-    which carries its own colours because 0 and 100 mean the same for every KPI.
+    which is told in words because 0 and 100 mean the same for every KPI.
     """
 
     height: int = 5
@@ -569,27 +623,94 @@ class Number(Panel):
         else:
             panel.color_scheme(_plain(BLUE))
         if self.scored:
-            panel.override_by_query(self.scored, SCORE_COLUMN)
+            # Below each other, with names to the left: words need more room than figures.
+            panel.orientation(kinds.VizOrientation.HORIZONTAL)
+            panel.text(common.VizTextDisplayOptions().title_size(15).value_size(24))
+            panel.override_by_query(self.scored, list(SCORE_WORDS))
         return panel.build()
 
+
+_NO_LEGEND: Final = (
+    common.VizLegendOptions()
+    .show_legend(False)
+    .display_mode(kinds.LegendDisplayMode.HIDDEN)
+    .placement(kinds.LegendPlacement.BOTTOM)
+    .calcs([])
+)
 
 _BY_STEPS: Final = dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS)
 
 SCORE_STEPS: Final = ((None, VERMILION), (1.0, ORANGE), (100.0, GREEN))
 """A score is 0 at the critical threshold and 100 at the target, whatever these are."""
 
-SCORE_COLUMN: Final = [
+_THRESHOLDS: Final = {
+    "mode": "absolute",
+    "steps": [{"value": value, "color": colour} for value, colour in SCORE_STEPS],
+}
+
+NOT_SCORED: Final = 101
+"""Stands for no score where a table sorts by it: what is not known comes last, uncoloured."""
+
+_UNKNOWN: Final = {
+    "type": "value",
+    "options": {str(NOT_SCORED): {"text": "no data", "color": "transparent", "index": 0}},
+}
+
+SCORE_COLUMN: Final = (
     Look("unit", SCORE),
     Look("decimals", 0),
     Look("color", {"mode": "thresholds"}),
+    Look("thresholds", _THRESHOLDS),
+    Look("mappings", [_UNKNOWN]),
+)
+"""A score as a number in its colour."""
+
+COLOURED_TEXT: Final = (
+    Look("custom.cellOptions", {"type": "color-text"}),
+    # What Grafana called it up to 9.4.
+    Look("custom.displayMode", "color-text"),
+)
+"""A cell whose text has the colour of its value."""
+
+
+def _from(least: float, most: float, text: str, colour: str, index: int) -> dict[str, object]:
+    result = {"text": text, "color": colour, "index": index}
+    return {"type": "range", "options": {"from": least, "to": most, "result": result}}
+
+
+SCORE_WORDS: Final = (
+    Look("color", {"mode": "thresholds"}),
+    Look("thresholds", _THRESHOLDS),
     Look(
-        "thresholds",
-        {
-            "mode": "absolute",
-            "steps": [{"value": value, "color": colour} for value, colour in SCORE_STEPS],
-        },
+        "mappings",
+        [
+            _from(100, 100, "on target", GREEN, 0),
+            _from(0.001, 99.999, "off target", ORANGE, 1),
+            _from(0, 0.001, "far off", VERMILION, 2),
+        ],
     ),
-]
+)
+"""A score in words, which need no colour to be understood."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores(Panel):
+    """A strip for each KPI score over time, in the colours of scores; the right end is now."""
+
+    names: Mapping[str, str]
+    """The titles of the series by their legends."""
+
+    def build(self) -> model.Panel:
+        """The panel as Grafana wants it."""
+        panel = self._dress(statetimeline.Panel(), Shape.RANGE)
+        panel.interval("2m").merge_values(True).row_height(0.8).line_width(0).fill_opacity(85)
+        panel.show_value(kinds.VisibilityMode.NEVER).mappings([]).color_scheme(_BY_STEPS)
+        panel.thresholds(_steps(*SCORE_STEPS)).min(0).max(100)
+        panel.legend(_NO_LEGEND)
+        panel.tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.SINGLE))
+        for legend, title in self.names.items():
+            panel.override_by_name(legend, [Look("displayName", title)])
+        return panel.build()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -598,6 +719,8 @@ class Bars(Panel):
 
     buckets: bool = False
     colour: str = BLUE
+    empty: str = "none"
+    """What is said where there is nothing."""
 
     def build(self) -> model.Panel:
         """The panel as Grafana wants it."""
@@ -605,7 +728,7 @@ class Bars(Panel):
         panel.orientation(kinds.VizOrientation.HORIZONTAL)
         panel.display_mode(kinds.BarGaugeDisplayMode.BASIC)
         panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
-        panel.color_scheme(_plain(self.colour)).min(0).no_value("no data")
+        panel.color_scheme(_plain(self.colour)).min(0).no_value(self.empty)
         return panel.build()
 
 
@@ -636,6 +759,8 @@ class Column:
     title: str
     unit: str | None = None
     looks: Sequence[Look] = ()
+    width: int | None = None
+    """Pixels; the columns without a width share what is left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -649,6 +774,8 @@ class Listing(Panel):
     """The title of the column to sort by, and whether the largest comes first."""
     then: tuple[str, bool] | None = None
     """The same of the column that decides among equals."""
+    empty: str = "–"
+    """What stands where there is nothing."""
 
     def build(self) -> model.Panel:
         """The panel as Grafana wants it."""
@@ -658,9 +785,13 @@ class Listing(Panel):
             looks = list(column.looks)
             if column.unit is not None:
                 looks.append(Look("unit", column.unit))
+            elif self.unit == COUNT:
+                looks += [Look("unit", WHOLE), Look("decimals", 0)]
+            if column.width is not None:
+                looks.append(Look("custom.width", column.width))
             if looks:
                 panel.override_by_name(column.title, looks)
-        panel.no_value("none")
+        panel.no_value(self.empty)
         panel.sort_by(
             [
                 common.TableSortByFieldState().display_name(title).desc(descending)
@@ -690,6 +821,10 @@ class Listing(Panel):
 
 def _merged(computed: Sequence[tuple[str, str, str]]) -> Iterator[model.DataTransformerConfig]:
     """One table of the answers of all queries, with the quotients of its fields."""
+    # Rows are merged where all that they share is equal, but each answer has a time of its own.
+    yield model.DataTransformerConfig(
+        "filterFieldsByName", options={"exclude": {"pattern": "^[Tt]ime$"}}
+    )
     yield model.DataTransformerConfig("merge", options={})
     for name, dividend, divisor in computed:
         binary = {"left": dividend, "operator": "/", "right": divisor}
@@ -715,14 +850,8 @@ class Profile(Panel):
         panel.transformations(list(self._transformations()))
         panel.x_field(self.axis).x_tick_label_spacing(100).bar_width(0.95).fill_opacity(80)
         panel.show_value(kinds.VisibilityMode.NEVER).color_scheme(_plain(self.colour))
-        panel.legend(
-            common.VizLegendOptions()
-            .show_legend(False)
-            .display_mode(kinds.LegendDisplayMode.HIDDEN)
-            .placement(kinds.LegendPlacement.BOTTOM)
-            .calcs([])
-        )
-        panel.min(0).no_value("no data")
+        panel.legend(_NO_LEGEND)
+        panel.min(0).no_value("totals of full hours: choose two hours or more")
         return panel.build()
 
     def _transformations(self) -> Iterator[model.DataTransformerConfig]:
@@ -780,7 +909,7 @@ class World(Panel):
         panel.transformations(list(_merged(self.computed)))
         panel.view(geomap.MapViewConfig().id("zero").lat(20).lon(0).zoom(1))
         panel.basemap(common.MapLayerOptions().type("default").name("Map"))
-        panel.layers([self._discs()])
+        panel.layers([self._countries(), self._discs()])
         panel.override_by_name(
             self.shade,
             [
@@ -790,6 +919,22 @@ class World(Panel):
             ],
         )
         return panel.build()
+
+    @staticmethod
+    def _countries() -> common.MapLayerOptions:
+        """Outlines that Grafana brings along, so there is a map without the internet."""
+        style = {
+            "color": {"fixed": GREY},
+            "opacity": 0.15,
+            "lineWidth": 1,
+        }
+        return (
+            common.MapLayerOptions()
+            .type("geojson")
+            .name("Countries")
+            .tooltip(False)
+            .config({"src": "public/maps/countries.geojson", "rules": [], "style": style})
+        )
 
     def _discs(self) -> common.MapLayerOptions:
         style = {
@@ -814,16 +959,26 @@ class World(Panel):
 
 
 # -- panels that several dashboards have -----------------------------------------------------
+_SEVERITIES: Final = ("critical", "high", "medium", "low")
+"""Of alerts that ask somebody to do something, the gravest first; reports are info."""
+
 _SEVERITY_TEXT: Final = (
     Look(
         "mappings",
         [
-            {"type": "value", "options": {name: {"color": colour, "index": index}}}
-            for index, (name, colour) in enumerate(COLOURS["severity"].items())
+            {
+                "type": "value",
+                "options": {
+                    str(rank): {"text": name, "color": COLOURS["severity"][name], "index": rank}
+                },
+            }
+            for rank, name in enumerate(_SEVERITIES)
         ],
     ),
-    Look("custom.cellOptions", {"type": "color-text"}),
+    *COLOURED_TEXT,
+    Look("custom.align", "left"),
 )
+"""A rank as the name of a severity: names sort by the alphabet, ranks by how grave it is."""
 
 
 def of_exporter(expr: str) -> str:
@@ -831,40 +986,68 @@ def of_exporter(expr: str) -> str:
     return f"{expr} and on (instance) exporter_build_info"
 
 
+def firing_count(domain: str) -> Prom:
+    """How many alerts of a domain fire that ask somebody to do something."""
+    return Prom(
+        f'count(ALERTS{{alertstate="firing", severity!~"info|none", domain="{domain}"}})'
+        " or vector(0)"
+    )
+
+
 def firing(
     domain: str | None = None,
     *,
-    about: Sequence[str] = ("kpi", "segment", "member"),
+    about: Sequence[str] = ("segment", "member"),
     span: int = 12,
+    height: int = 8,
 ) -> Listing:
-    """The alerts that fire now, of one domain or of all; ``about`` are the labels shown."""
-    of = "" if domain is None else f', domain="{domain}"'
-    runbook = f"{RUNBOOKS}/docs/runbooks/${{__data.fields.domain}}.md"
+    """The alerts that fire now, of one domain or of all; ``about`` are labels that tell where."""
+    of = 'severity!~"info|none"' if domain is None else f'severity!~"info|none", domain="{domain}"'
+    runbook = f"{RUNBOOKS}/docs/runbooks/{domain or '${__data.fields.domain}'}.md"
+    ranked = " or ".join(
+        f'ALERTS{{alertstate="firing", {of}, severity="{name}"}} * {rank}'
+        for rank, name in enumerate(_SEVERITIES)
+    )
     return Listing(
         title="Firing alerts",
-        question="Which alerts fire now, about what, and since when? The name opens the runbook.",
+        question="Which alerts fire now, about what, and since when? The name opens the runbook."
+        " Reports, whose severity is info, are left out.",
         good="None.",
         unit=COUNT,
         span=span,
+        height=height,
+        empty="none",
         queries=[
+            Prom(_placed(ranked, about)),
             Prom(
-                f'ALERTS_FOR_STATE{{alertname!="Watchdog"{of}}} * 1000 '
-                f'and ignoring (alertstate) ALERTS{{alertstate="firing"{of}}}'
-            )
+                _placed(
+                    f"ALERTS_FOR_STATE{{{of}}} * 1000"
+                    f' and ignoring (alertstate) ALERTS{{alertstate="firing", {of}}}',
+                    about,
+                )
+            ),
         ],
         columns=[
-            Column("severity", "severity", looks=_SEVERITY_TEXT),
+            Column("Value #A", "severity", looks=_SEVERITY_TEXT, width=85),
             Column(
                 "alertname",
-                "alertname",
+                "alert",
                 looks=[Look("links", [{"title": "Runbook", "url": runbook, "targetBlank": True}])],
             ),
-            Column("domain", "domain"),
-            *(Column(label, label) for label in about),
-            Column("Value", "since", unit=SINCE),
+            *([Column("domain", "domain", width=105)] if domain is None else []),
+            Column("where", "where", width=150),
+            Column("Value #B", "since", unit=SINCE, width=130),
         ],
         sort=("severity", False),
     )
+
+
+def _placed(alerts: str, about: Sequence[str]) -> str:
+    """The alerts with what they are about in one label."""
+    labels = ", ".join(f'"{label}"' for label in about)
+    joined = f'label_join({alerts}, "where", " ", {labels})'
+    everywhere = f'label_replace({joined}, "where", "everywhere", "where", "|all all|none none")'
+    return f"max by (alertname, severity, domain, where) ({everywhere})"
 
 
 # -- dashboards ------------------------------------------------------------------------------
@@ -951,6 +1134,9 @@ class Board:
     variables: Sequence[Choice | Switch | Tag] = ()
     runbook: str = ""
     """The stem of its runbooks; empty where the dashboard is about every domain."""
+    lately: str = "6h"
+    """How far back it looks when it is opened: about as far as its question."""
+    refresh: str = "30s"
 
     def render(self) -> str:
         """The JSON that Grafana provisions."""
@@ -970,18 +1156,18 @@ class Board:
             .description(self.question)
             .tags(["video", self.folder])
             .readonly()
-            .refresh("30s")
-            .time("now-6h", "now")
+            .refresh(self.refresh)
+            .time(f"now-{self.lately}", "now")
             .timezone("browser")
             .tooltip(model.DashboardCursorSync.CROSSHAIR)
         )
         for variable in self.variables:
             board.with_variable(variable.build())
-        for name, severities, colour in (
-            ("Critical and high alerts", "critical|high", VERMILION),
-            ("Lower alerts", "medium|low|info", GREY),
+        for name, severities, colour, shown in (
+            ("Critical alerts", "critical", VERMILION, True),
+            ("Other alerts", "high|medium|low", GREY, False),
         ):
-            board.annotation(self._alerts(name, severities, colour))
+            board.annotation(self._alerts(name, severities, colour).enable(shown))
         for link in self._links():
             board.link(link)
         for row in self.rows:
@@ -991,14 +1177,15 @@ class Board:
         return board.build()
 
     def _alerts(self, name: str, severities: str, colour: str) -> dashboard.AnnotationQuery:
+        """The minute at which an alert begins; all the time that it fires would hide the plot."""
         of = f', domain="{self.runbook}"' if self.runbook else ""
+        firing = f'ALERTS{{alertstate="firing", severity=~"{severities}"{of}}}'
         return (
             dashboard.AnnotationQuery()
             .name(name)
             .datasource(PROMETHEUS)
-            .enable(True)
             .icon_color(colour)
-            .expr(f'ALERTS{{alertstate="firing", severity=~"{severities}"{of}}}')
+            .expr(f"{firing} unless {firing} offset 1m")
             .step("60s")
             .title_format("{{alertname}}")
             .text_format("{{severity}} {{kpi}} {{segment}} {{member}}")

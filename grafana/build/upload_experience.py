@@ -10,6 +10,7 @@ from grafana.build.style import (
     COUNT,
     ORANGE,
     PER_MINUTE,
+    SCORE,
     SECONDS,
     SHARE,
     Bars,
@@ -48,6 +49,15 @@ BOARD: Final = Board(
         Choice("browser", "video_upload_ended_by_client_total"),
     ],
     rows=[
+        Row(
+            "Is it a good experience?",
+            [
+                kpis.now("upload_abandonment_ratio"),
+                kpis.now("upload_satisfaction_score"),
+                kpis.now("upload_preview_p95_seconds"),
+                kpis.now("upload_recovery_ratio"),
+            ],
+        ),
         Row(
             "Do people give up?",
             [
@@ -204,7 +214,7 @@ BOARD: Final = Board(
                         Column("mean time", "mean time", unit=SECONDS),
                         Column("p95 time", "p95 time", unit=SECONDS),
                         Column("mean preview", "mean preview", unit=SECONDS),
-                        Column("mean rating", "mean rating"),
+                        Column("mean rating", "mean rating", unit=SCORE),
                     ],
                     sort=("uploads", True),
                 ),

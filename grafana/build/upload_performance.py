@@ -80,6 +80,15 @@ BOARD: Final = Board(
     ],
     rows=[
         Row(
+            "Is uploading fast enough, and does it work?",
+            [
+                kpis.now("upload_success_ratio"),
+                kpis.now("upload_duration_p95_seconds"),
+                kpis.now("upload_ttfb_p95_seconds"),
+                kpis.now("upload_chunk_first_try_ratio"),
+            ],
+        ),
+        Row(
             "How long does an upload take?",
             [
                 kpis.over_time("upload_duration_p95_seconds"),
@@ -151,6 +160,7 @@ BOARD: Final = Board(
                     " lines are where the burn alerts start.",
                     unit=TIMES,
                     span=12,
+                    by="burn",
                     queries=[
                         Prom('slo:burn_rate:ratio{window=~"30m|6h|3d"}', "{{window}}"),
                         Prom(
@@ -169,6 +179,7 @@ BOARD: Final = Board(
                     span=12,
                     least=None,
                     most=1,
+                    empty="known after the first full hour",
                     queries=[Prom("slo:error_budget_remaining:ratio", "left")],
                 ),
             ],
@@ -292,19 +303,20 @@ BOARD: Final = Board(
                 ),
                 Series(
                     title="Success by region",
-                    question="Of the uploads of each continent that completed or failed, how many"
-                    " completed?",
+                    question="Of the uploads of each continent that completed or failed in the last"
+                    " hour, how many completed?",
                     good="Lines close together and near 100 %.",
                     unit=SHARE,
                     span=12,
                     by="region",
+                    least=None,
                     most=1,
                     queries=[
                         Prom(
-                            "sum by (region) (rate(video_upload_ended_by_region_total"
-                            '{outcome="completed"}[$__rate_interval])) / (sum by (region)'
-                            " (rate(video_upload_ended_by_region_total"
-                            '{outcome=~"completed|failed"}[$__rate_interval])) > 0)',
+                            "sum by (region) (increase(video_upload_ended_by_region_total"
+                            '{outcome="completed"}[1h])) / (sum by (region)'
+                            " (increase(video_upload_ended_by_region_total"
+                            '{outcome=~"completed|failed"}[1h])) > 0)',
                             "{{region}}",
                         ),
                         Prom('kpi:target{kpi="upload_success_ratio"}', "target", line=True),

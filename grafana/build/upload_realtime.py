@@ -18,6 +18,7 @@ from grafana.build.style import (
     Row,
     Series,
     firing,
+    firing_count,
 )
 
 ENDED: Final = 'upload:ended:increase{window="1d"'
@@ -42,6 +43,7 @@ BOARD: Final = Board(
     title="Upload: real time",
     question="Does uploading work now? If not: since when, where, and why?",
     folder="upload",
+    lately="3h",
     runbook="upload",
     rows=[
         Row(
@@ -75,7 +77,7 @@ BOARD: Final = Board(
                     ],
                 ),
                 Number(
-                    title="Mean time of 24 hours",
+                    title="Mean time, 24 h",
                     question="How long did a completed upload of any size take on average in the"
                     " last 24 hours?",
                     good="Steady from day to day; the mix of sizes moves it, so compare like days.",
@@ -84,7 +86,7 @@ BOARD: Final = Board(
                     queries=[Prom(f"{_mean('lifecycle')} or on () {_mean('report')}")],
                 ),
                 Number(
-                    title="Beacons per minute",
+                    title="Beacons",
                     question="How much are clients and servers telling us?",
                     good="Follows the time of day; a sudden fall with uploads steady means that"
                     " we are not told, and every other panel is blind.",
@@ -98,13 +100,11 @@ BOARD: Final = Board(
                 Number(
                     title="Firing alerts",
                     question="How many alerts about uploads fire now?",
-                    good="None.",
+                    good="None. Reports, whose severity is info, are not counted.",
                     unit=COUNT,
                     span=3,
                     steps=((None, GREEN), (1, VERMILION)),
-                    queries=[
-                        Prom('count(ALERTS{alertstate="firing", domain="upload"}) or vector(0)')
-                    ],
+                    queries=[firing_count("upload")],
                 ),
             ],
         ),

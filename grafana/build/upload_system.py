@@ -13,11 +13,11 @@ from grafana.build.style import (
     PER_SECOND,
     SECONDS,
     SHARE,
-    Bars,
     Board,
     Choice,
     Column,
     Listing,
+    Number,
     Prom,
     Row,
     Series,
@@ -30,7 +30,8 @@ CALLS: Final = "video_api_calls_total"
 
 def _client_p95(family: str) -> str:
     return (
-        f"histogram_quantile(0.95, sum by (device, le) (rate({family}_bucket[$__rate_interval])))"
+        "histogram_quantile(0.95,"
+        f" sum by (device, le) (rate({family}_bucket[$__rate_interval]))) >= 0"
     )
 
 
@@ -42,6 +43,25 @@ BOARD: Final = Board(
     runbook="upload",
     variables=[Choice("route", CALLS), Choice("operation", "video_storage_operations_total")],
     rows=[
+        Row(
+            "Are the parts well?",
+            [
+                kpis.now("api_error_ratio", span=5),
+                kpis.now("response_time_p95_seconds", span=5),
+                kpis.now("storage_available", span=4),
+                kpis.now("storage_efficiency_ratio", span=5),
+                Number(
+                    title="Exporter up",
+                    question="Since when does the youngest exporter process run?",
+                    good="Since the last release; minutes, again and again, are a crash loop.",
+                    unit=SECONDS,
+                    span=5,
+                    queries=[
+                        Prom(f"min({of_exporter('time() - process_start_time_seconds')})", "up for")
+                    ],
+                ),
+            ],
+        ),
         Row(
             "Does the API answer well?",
             [
@@ -240,7 +260,7 @@ BOARD: Final = Board(
                     question="How many cores does each exporter process use?",
                     good="Well below one: a process uses one core at the most, then it lags.",
                     unit=SHARE,
-                    span=6,
+                    span=8,
                     queries=[
                         Prom(
                             of_exporter("rate(process_cpu_seconds_total[$__rate_interval])"),
@@ -254,7 +274,7 @@ BOARD: Final = Board(
                     good="Level; it grows with the open sessions and remembered ids, not"
                     " with time.",
                     unit=BYTES,
-                    span=6,
+                    span=8,
                     queries=[Prom(of_exporter("process_resident_memory_bytes"), "{{instance}}")],
                 ),
                 Series(
@@ -262,23 +282,13 @@ BOARD: Final = Board(
                     question="Which share of its file descriptors does each process use?",
                     good="Below a half; near 100 % it can take no more connections.",
                     unit=SHARE,
-                    span=6,
+                    span=8,
                     most=1,
                     queries=[
                         Prom(
                             of_exporter("process_open_fds / process_max_fds"),
                             "{{instance}}",
                         )
-                    ],
-                ),
-                Bars(
-                    title="Exporter uptime",
-                    question="Since when does each exporter process run?",
-                    good="Since the last release; short bars again and again are a crash loop.",
-                    unit=SECONDS,
-                    span=6,
-                    queries=[
-                        Prom(of_exporter("time() - process_start_time_seconds"), "{{instance}}")
                     ],
                 ),
             ],

@@ -35,7 +35,10 @@ BOARD: Final = Board(
                     good="As many as usual at this hour.",
                     unit=COUNT,
                     span=9,
-                    queries=[Prom("max by (window) (video_web_active_people)", "{{window}}")],
+                    queries=[
+                        Prom(f'max(video_web_active_people{{window="{window}"}})', name)
+                        for window, name in (("5m", "5 min"), ("1d", "1 day"), ("30d", "30 days"))
+                    ],
                 ),
                 kpis.now("web_bounce_ratio", span=5),
                 kpis.now("web_session_mean_seconds", span=5),

@@ -83,7 +83,7 @@ BOARD: Final = Board(
                     for vital in ("lcp", "inp", "cls", "fcp", "ttfb")
                 ),
                 kpis.now("web_load_p95_seconds", span=4),
-                firing("web", span=24),
+                firing("web", span=24, height=5),
             ],
         ),
         Row(

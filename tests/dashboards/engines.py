@@ -80,6 +80,14 @@ class Prometheus:
         found = _ask(f"{self.url}/api/v1/query_range", query=expr, start=end - 4, end=end, step="2")
         return list(found["data"]["result"])
 
+    def ever(self, expr: str) -> list[dict[str, Any]]:
+        """Return the series that ``expr`` had at any time of the tests."""
+        end = time.time()
+        found = _ask(
+            f"{self.url}/api/v1/query_range", query=expr, start=end - 1800, end=end, step="1"
+        )
+        return list(found["data"]["result"])
+
     def label_values(self, metric: str, label: str) -> list[str]:
         """Return the values of a label, as a variable of a dashboard lists them."""
         found = _ask(f"{self.url}/api/v1/label/{label}/values", **{"match[]": metric})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 
 from exporter.catalogue import Catalogue
 from exporter.events import DOMAINS
@@ -23,6 +23,7 @@ class Page:
 
     def __init__(self) -> None:
         self._started = time.monotonic() - HEAD_START
+        self._one_at_a_time = Lock()
         self._store = Store(CATALOGUE.metrics, CATALOGUE.members)
         gauges = [metric for metric in CATALOGUE.metrics if isinstance(metric, Gauge)]
         self._exposition = Exposition(
@@ -43,7 +44,9 @@ class Page:
                     cell[:] = count % 1, self._started
                 else:
                     cell[0] = count
-        return asyncio.run(self._exposition.render())
+        # A scrape that takes long overlaps the next, and each has an event loop of its own.
+        with self._one_at_a_time:
+            return asyncio.run(self._exposition.render())
 
     def _count(self, place: int) -> float:
         """Each label set has a speed of its own, so that no two series are alike."""

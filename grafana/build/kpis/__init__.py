@@ -10,7 +10,7 @@ from typing import Final
 
 from grafana.build.kpis import generation, platform, playback, upload, web
 from grafana.build.kpis.kpi import Kpi
-from grafana.build.style import Bars, Number, Prom, Series, coloured
+from grafana.build.style import Bars, Look, Number, Prom, Series, coloured
 
 KPIS: Final[dict[str, Kpi]] = {
     kpi.id: kpi for domain in (upload, generation, playback, web, platform) for kpi in domain.KPIS
@@ -47,6 +47,13 @@ SEGMENTS: Final = {
 """The labels by which a KPI is told apart, in words."""
 
 
+TITLES: Final = Look(
+    "mappings",
+    [{"type": "value", "options": {kpi.id: {"text": kpi.title} for kpi in KPIS.values()}}],
+)
+"""In a table: the title of a KPI instead of its id."""
+
+
 def _lines(kpi: str) -> list[Prom]:
     """Target and thresholds; one that is switched off (NaN, Inf) is no line."""
     return [
@@ -67,7 +74,7 @@ def over_time(kpi: str, *, span: int = 12) -> Series:
         span=span,
         by="lately",
         least=about.least,
-        most=1 if about.is_share else None,
+        most=about.most,
         queries=[
             Prom(f'kpi:value{{kpi="{kpi}", window="1h"}}', "1 h"),
             Prom(f'kpi:value{{kpi="{kpi}", window="5m"}}', "5 min"),
@@ -86,14 +93,15 @@ def by_segment(kpi: str, segment: str, *, span: int = 6, chosen: bool = False) -
     members = f', member=~"${segment}"' if chosen else ""
     return Series(
         title=f"{about.title} by {SEGMENTS[segment]}",
-        question=f"{about.question} One line for each {SEGMENTS[segment]}, last hour.",
+        question=f"{about.question} One line for each {SEGMENTS[segment]}, last hour. Dashed:"
+        " the target (green) and the thresholds of alerts.",
         good=f"{about.good} Lines close together: one that leaves the others is the cause.",
         more=about.board,
         unit=about.unit,
         span=span,
         by=coloured(segment, DOMAIN_OF[kpi]),
         least=about.least,
-        most=1 if about.is_share else None,
+        most=about.most,
         queries=[
             Prom(
                 f'kpi:segment_value{{kpi="{kpi}", window="1h", segment="{segment}"{members}}}',
@@ -114,15 +122,15 @@ def now(kpi: str, *, span: int = 6) -> Number:
     about = KPIS[kpi]
     return Number(
         title=about.title,
-        question=f"{about.question} The score puts it between target and critical threshold.",
-        good="A score of 100 (target met, green); 0 is at or beyond the critical threshold.",
+        question=f"{about.question} The words compare the last hour with the target.",
+        good="On target, in green. Far off, in red, is at or beyond the critical threshold.",
         more=about.board,
         unit=about.unit,
         span=span,
         queries=[
             Prom(f'kpi:value{{kpi="{kpi}", window="5m"}}', "5 min"),
             Prom(f'kpi:value{{kpi="{kpi}", window="1h"}}', "1 h"),
-            Prom(f'kpi:score{{kpi="{kpi}"}}', "score"),
+            Prom(f'kpi:score{{kpi="{kpi}"}}', "is"),
         ],
         scored="C",
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from grafana.build.style import BITS_PER_SECOND, BYTES, COUNT, SCORE, SECONDS, SHARE, YES_NO
+import yaml
+
+from grafana.build.style import BITS_PER_SECOND, BYTES, COUNT, ROOT, SCORE, SECONDS, SHARE, YES_NO
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,19 @@ class Kpi:
 
     @property
     def least(self) -> float | None:
-        """The lower end of an axis; None where the KPI is a change, which may be negative."""
-        return None if self.id in CHANGES else 0
+        """The lower end of an axis; None where what matters happens far above 0, or below it."""
+        far_above = self.higher_is_better and (self.is_share or self.unit == SCORE)
+        return None if self.id in CHANGES or far_above else 0
+
+    @property
+    def most(self) -> float | None:
+        """The upper end of an axis; None where what matters happens far below 100 %."""
+        return 1 if self.is_share and self.higher_is_better else None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """What rules/thresholds.yml says of it."""
+        return DIRECTIONS[self.id] > 0
 
 
 UNITS: Final = {
@@ -53,3 +67,17 @@ CHANGES: Final = frozenset(
     {"upload_duration_increase_ratio", "revenue_decline_ratio", "generation_cost_mean"}
 )
 """KPIs that compare with the past: neither 0 nor 100 % is an end of them."""
+
+
+def _directions() -> Mapping[str, float]:
+    content = yaml.safe_load((ROOT / "rules" / "thresholds.yml").read_text())
+    rules = [rule for group in content["groups"] for rule in group["rules"]]
+    return {
+        rule["labels"]["kpi"]: float(rule["expr"])
+        for rule in rules
+        if rule["record"] == "kpi:direction"
+    }
+
+
+DIRECTIONS: Final = _directions()
+"""1 where a higher value is better, -1 where a lower one is, by the id of the KPI."""

@@ -1,0 +1,185 @@
+"""``python -m grafana.check URL``: asks a running Grafana for every panel; says which are empty.
+
+It asks as a browser would, through Grafana's own API: every dashboard with the tag ``video``, every
+panel, with the range that the dashboard opens with and every variable at All, or at its first value
+where it has no All. A panel whose text for "nothing" is "none" may be empty: no alert is no fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+TIMEOUT_SECONDS: Final = 60
+NOTHING_IS_FINE: Final = "none"
+EVERYTHING: Final = ".*"
+POINTS: Final = 500
+"""How many points wide a panel is asked to be."""
+
+Json = dict[str, Any]
+
+
+class NoAnswerError(Exception):
+    """Grafana does not answer, or refuses; the message is for a person."""
+
+
+class Found(NamedTuple):
+    """What a panel answered: series or rows, or an error in words."""
+
+    board: str
+    panel: str
+    rows: int
+    error: str
+    may_be_empty: bool
+    hint: str
+
+    @property
+    def wanting(self) -> bool:
+        """Whether somebody should look at it."""
+        return bool(self.error) or (self.rows == 0 and not self.may_be_empty)
+
+    def __str__(self) -> str:
+        state = self.error or ("empty" if self.rows == 0 else f"{self.rows} rows")
+        hint = f" ({self.hint})" if self.rows == 0 and not self.error and self.hint else ""
+        return f"{self.board} / {self.panel}: {state}{hint}"
+
+
+class Grafana:
+    """A running Grafana."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        parts = urlsplit(url)
+        self._base = urlunsplit(
+            (parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")
+        )
+        self._headers = {"Content-Type": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        elif parts.username:
+            pair = f"{parts.username}:{parts.password or ''}".encode()
+            self._headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+
+    def ask(self, path: str, body: Json | None = None) -> Any:
+        """The answer to a path of its API, or :class:`NoAnswerError`."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._base + path, data=data, headers=self._headers)  # noqa: S310 - an operator names it
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            text = refusal.read().decode(errors="replace")
+            if path == QUERIES and refusal.code in {400, 500} and '"results"' in text:
+                return json.loads(text)
+            raise NoAnswerError(f"{path} answers {refusal.code}: {text[:200]}") from refusal
+        except (OSError, ValueError) as error:
+            raise NoAnswerError(f"{self._base}{path} does not answer: {error}") from error
+
+
+QUERIES: Final = "/api/ds/query"
+
+
+def check(grafana: Grafana, lately: str = "") -> Iterator[Found]:
+    """Every panel of every dashboard; ``lately`` (such as 1h) instead of their own ranges."""
+    search = urlencode({"type": "dash-db", "tag": "video", "limit": 1000})
+    for found in grafana.ask(f"/api/search?{search}"):
+        board = grafana.ask(f"/api/dashboards/uid/{found['uid']}")["dashboard"]
+        time = {"from": f"now-{lately}", "to": "now"} if lately else board["time"]
+        choices = {
+            variable["name"]: choice(grafana, variable, time)
+            for variable in board.get("templating", {}).get("list", [])
+        }
+        for panel in board["panels"]:
+            if panel["type"] != "row":
+                yield _ask_panel(grafana, board["title"], panel, time, choices)
+
+
+def choice(grafana: Grafana, variable: Json, time: Json) -> str:
+    """All, where a variable has it; else its first value."""
+    if variable.get("allValue"):
+        return str(variable["allValue"])
+    if variable["type"] == "custom":
+        return str(variable["query"]).split(",")[0].strip()
+    target = {
+        "refId": "A",
+        "datasource": variable["datasource"],
+        "query": variable["query"],
+        "rawQuery": True,
+        "resultFormat": "table",
+    }
+    answer = grafana.ask(QUERIES, {**time, "queries": [target]})["results"]["A"]
+    for frame in answer.get("frames", []):
+        *_, values = frame["data"]["values"] or [[]]
+        if values:
+            return str(values[0])
+    return ""
+
+
+def filled(target: Json, choices: dict[str, str]) -> Json:
+    """A query with its variables replaced, as a browser does before it asks."""
+
+    def replaced(text: str) -> str:
+        for name, value in choices.items():
+            pattern = value if value == EVERYTHING else re.escape(value)
+            text = text.replace(f"${{{name}:regex}}", pattern).replace(f"${name}", value)
+        return text
+
+    texts: Json = {key: replaced(target[key]) for key in ("expr", "query") if key in target}
+    return {**target, **texts, "intervalMs": 60_000, "maxDataPoints": POINTS}
+
+
+def _ask_panel(
+    grafana: Grafana, board: str, panel: Json, time: Json, choices: dict[str, str]
+) -> Found:
+    hint = panel["fieldConfig"]["defaults"].get("noValue", "")
+    queries = [filled(target, choices) for target in panel["targets"]]
+    try:
+        results = grafana.ask(QUERIES, {**time, "queries": queries})["results"]
+    except NoAnswerError as error:
+        return Found(board, panel["title"], 0, str(error), may_be_empty=False, hint=hint)
+    errors = {one["error"] for one in results.values() if one.get("error")}
+    return Found(
+        board,
+        panel["title"],
+        sum(_rows(frame) for one in results.values() for frame in one.get("frames") or []),
+        "; ".join(sorted(errors)),
+        may_be_empty=hint == NOTHING_IS_FINE,
+        hint=hint,
+    )
+
+
+def _rows(frame: Json) -> int:
+    values = frame["data"]["values"]
+    return len(values[0]) if values else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check; returns the exit code: 0 fine, 1 something is empty or fails, 2 no answer."""
+    parser = argparse.ArgumentParser(prog="python -m grafana.check", description=__doc__)
+    parser.add_argument("url", help="such as http://admin:password@127.0.0.1:3000")
+    parser.add_argument("--lately", default="", help="such as 1h: instead of each board's range")
+    parser.add_argument("--all", action="store_true", help="also name the panels that are fine")
+    said = parser.parse_args(arguments)
+    grafana = Grafana(said.url, os.environ.get("GRAFANA_TOKEN", ""))
+    try:
+        panels = list(check(grafana, said.lately))
+    except NoAnswerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    wanting = [found for found in panels if found.wanting]
+    for found in panels if said.all else wanting:
+        sys.stdout.write(f"{found}\n")
+    sys.stdout.write(f"{len(panels)} panels, {len(wanting)} empty or failing.\n")
+    return 1 if wanting or not panels else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

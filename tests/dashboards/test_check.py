@@ -1,0 +1,151 @@
+"""``python -m grafana.check``: what it says of a Grafana whose answers are known."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from grafana.check import main
+
+FOLDER = Path(__file__).parents[2] / "grafana" / "dashboards"
+BOARDS = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*/*.json")}
+PANELS = sum(p["type"] != "row" for board in BOARDS.values() for p in board["panels"])
+
+
+class Fake:
+    """A Grafana with the project's dashboards; what a query answers is decided by its text."""
+
+    def __init__(self) -> None:
+        self.empty = re.compile("(?!)")
+        self.failing = re.compile("(?!)")
+        self.asked: list[dict[str, Any]] = []
+        self.authorization: set[str | None] = set()
+
+    def answer(self, path: str, body: dict[str, Any] | None) -> Any:
+        if path.startswith("/api/search"):
+            return [{"uid": uid} for uid in BOARDS]
+        if path.startswith("/api/dashboards/uid/"):
+            return {"dashboard": BOARDS[path.rpartition("/")[2]]}
+        assert path == "/api/ds/query"
+        assert body is not None
+        self.asked.append(body)
+        return {"results": {query["refId"]: self._result(query) for query in body["queries"]}}
+
+    def _result(self, query: dict[str, Any]) -> dict[str, Any]:
+        text = query.get("expr") or query["query"]
+        if self.failing.search(text):
+            return {"error": "parse error", "frames": []}
+        values = [] if self.empty.search(text) else [[1], ["a value"]]
+        return {"frames": [{"data": {"values": values}}]}
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(None)
+
+            def do_POST(self) -> None:
+                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def _answer(self, body: dict[str, Any] | None) -> None:
+                fake.authorization.add(self.headers["Authorization"])
+                said = json.dumps(fake.answer(self.path, body)).encode()
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads the access log of a test."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+            thread.start()
+            try:
+                yield f"127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+def run(fake: Fake, *arguments: str, user: str = "") -> int:
+    with fake.serving() as address:
+        return main([f"http://{user}{address}", *arguments])
+
+
+def test_a_grafana_that_answers_every_panel_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(Fake()) == 0
+    assert capsys.readouterr().out == f"{PANELS} panels, 0 empty or failing.\n"
+
+
+def test_an_empty_panel_is_named_with_what_it_says_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake = Fake()
+    fake.empty = re.compile("slo:error_budget_remaining")
+    assert run(fake) == 1
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert sorted(lines) == [
+        "Platform: overview / Error budget left: empty (known after the first full hour)",
+        "Upload: performance / Error budget: what is left of 30 days: empty"
+        " (known after the first full hour)",
+    ]
+
+
+def test_that_no_alert_fires_is_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    fake = Fake()
+    fake.empty = re.compile(r"ALERTS.*where")
+    assert run(fake) == 0
+    assert ", 0 empty" in capsys.readouterr().out
+
+
+def test_a_query_that_fails_is_named_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    fake = Fake()
+    fake.failing = re.compile("kpi:recommendation")
+    assert run(fake) == 1
+    assert "Platform: overview / Where to begin: parse error\n" in capsys.readouterr().out
+
+
+def test_variables_are_at_all_or_at_their_first_value() -> None:
+    fake = Fake()
+    run(fake)
+    texts = [q.get("expr") or q["query"] for body in fake.asked for q in body["queries"]]
+    own = re.compile(r"\$(?!__|timeFilter|tag_|/)\w|\$\{")
+    assert not [text for text in texts if own.search(text)]
+    assert any('device=~".*"' in text for text in texts)
+    assert any('"video" =~ /^a\\ value$/' in text for text in texts)
+
+
+def test_the_range_is_that_of_the_dashboard_or_the_one_asked_for() -> None:
+    fake = Fake()
+    run(fake)
+    assert {body["from"] for body in fake.asked} == {b["time"]["from"] for b in BOARDS.values()}
+    fake = Fake()
+    run(fake, "--lately=2h")
+    assert {body["from"] for body in fake.asked} == {"now-2h"}
+
+
+def test_a_user_and_a_token_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake()
+    run(fake, user="admin:secret@")
+    assert fake.authorization == {"Basic YWRtaW46c2VjcmV0"}
+    monkeypatch.setenv("GRAFANA_TOKEN", "glsa_1")
+    fake = Fake()
+    run(fake)
+    assert fake.authorization == {"Bearer glsa_1"}
+
+
+def test_a_grafana_that_does_not_answer_is_told_in_a_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Fake().serving() as gone:
+        pass
+    assert main([f"http://{gone}"]) == 2
+    assert "does not answer" in capsys.readouterr().err
