@@ -50,6 +50,7 @@ LIMITS = {
     "video_web_navigation_seconds": (1,),
     "video_web_resource_seconds": (5,),
     "video_web_long_task_seconds": (0.05,),
+    "video_web_measured_seconds": (1,),
     "video_web_session_seconds": (60,),
     "video_web_engagement_score": (10,),
     "video_service_check_seconds": (1,),
