@@ -1,5 +1,6 @@
 """Grafana Faro's web SDK: its batches as it posts them, and what they come to."""
 
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from exporter.formats.format import Parsed, RefusedError, Sender
 from exporter.metric import Observation
 from exporter.record import Entry
 from exporter.telemetry import Rejection
+from tests.apps import Running, Start
 from tests.beacons import CHROME
 from tests.pipelines import FORMATS, START, Piped, codec
 
@@ -750,3 +752,45 @@ def test_any_order_of_items_and_any_repetition_of_a_batch_give_the_same_numbers(
     other = settled([{"key": "k", "sections": shuffled}] * times)
 
     assert other == pytest.approx(one)
+
+
+# -- through the public port -----------------------------------------------------------------
+
+
+async def test_what_the_settings_list_is_counted_under_its_name(start: Start) -> None:
+    app = await start(
+        faro={"measurements": ("Search.answer_ms",)}, receiver={"origins": ("https://h.example",)}
+    )
+    body = {
+        "measurements": [
+            {"type": "search", "values": {"answer_ms": 250}},
+            {"type": "video_startup", "values": {"startup_ms": 812}},
+        ]
+    }
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+        "Idempotency-Key": "AhcMT2jd2F0KhPH2C5zh",
+        "X-Faro-Session-Id": "vNW4W1zo43",
+        "Origin": "https://h.example",
+    }
+    raw = gzip.compress(json.dumps(body).encode())
+    answers = [await app.ask("POST", PATH, data=raw, headers=headers) for _ in range(2)]
+    series = await app.scrape()
+
+    assert [answer.status for answer in answers] == [202, 202]
+    assert [answer.json["accepted"] for answer in answers] == [2, 0]
+    assert answers[0].headers["Access-Control-Expose-Headers"] == "Retry-After"
+    counts = {name: n for name, n in series.items() if "measured_seconds_count" in name}
+    assert counts == {
+        'video_web_measured_seconds_count{measurement="Search.answer_ms"}': 1,
+        'video_web_measured_seconds_count{measurement="other"}': 1,
+    }
+
+
+async def test_a_batch_of_which_nothing_can_be_read_is_a_bad_request(app: Running) -> None:
+    answer = await app.post(PATH, {"logs": [5]})
+
+    assert answer.status == 400
+    assert answer.json["rejected"] == [{"index": 0, "reason": "invalid"}]
+    assert (await app.post(PATH, {})).status == 202
