@@ -14,7 +14,7 @@ from exporter.formats.format import Parsed, RefusedError, Sender
 from exporter.record import Entry
 from exporter.telemetry import Rejection
 from tests.beacons import CHROME
-from tests.pipelines import FORMATS, START, Piped, codec
+from tests.pipelines import FORMATS, START, Piped, Saved, codec
 
 # What version 6.2.3 sends when a page is hidden: JSON.stringify([...queue]).
 FLUSHED = (
@@ -306,3 +306,22 @@ def test_any_order_and_any_repetition_of_a_batch_give_the_same_numbers(
     one, other = sent(metrics), sent(shuffled, shuffled)
 
     assert other.series("video_web") == pytest.approx(one.series("video_web"))
+
+
+def test_a_value_outlives_a_restart_and_so_does_that_it_was_counted() -> None:
+    saved, piped = Saved(), Piped()
+    piped.take(read(SINGLE).events)
+    saved.save(piped)
+    again = saved.restored()
+    again.wait(300)
+    counted = again.total("video_web_vitals_total")
+    saved.save(again)
+    last = saved.restored()
+    last.now = again.now
+    last.take(read(SINGLE | {"value": 9000}).events)
+    last.wait(300)
+
+    assert (counted, last.total("video_web_vitals_total")) == (1, 1)
+    last.wait(3600)
+    assert last.total("video_web_vitals_total") == 1
+    assert not [each for each in last.pipeline.sessions.changed() if each[0] == "vital" and each[2]]
