@@ -23,7 +23,7 @@ RUN_BY = {
     "replicate.md": "test_webhooks.py",
     "shaka.md": "plays.py",
     "trackers.md": "test_trackers.py",
-    "tus-js-client.md": "test_tus.py",
+    "tus-js-client.md": "test_tus_js_client.py",
     "tusd.md": "test_tusd.py",
     "web-vitals.md": "test_web_vitals.py",
 }
