@@ -1,7 +1,6 @@
 """The demo's traffic of all domains but uploads: taken as it is, and worth looking at."""
 
 import itertools
-import json
 from collections.abc import Iterator
 from random import Random
 
@@ -85,9 +84,9 @@ def test_lives_of_two_runs_have_different_names() -> None:
     for scene in SCENES:
         names = [
             {
-                str(event.get("generation_id") or event.get("play_id") or "")
+                str(getattr(event, "generation_id", "") or getattr(event, "play_id", ""))
                 for message in itertools.islice(scene(times, Random(1)), 400)  # noqa: S311 - the same
-                for event in json.loads(message.body).get("events", ())
+                for event in parse(message.path, message.body).events
             }
             - {""}
             for times in (TIMES, later)

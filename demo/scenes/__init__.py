@@ -4,11 +4,12 @@
 and bad hours; only uploads (:mod:`demo.life`) come with a truth to compare with.
 """
 
-from demo.scenes import generations, plays, services, visits
+from demo.scenes import generations, players, plays, services, visits
 from demo.scenes.flow import Scene
 
 SCENES: tuple[Scene, ...] = (
     generations.messages,
+    players.messages,
     plays.messages,
     services.messages,
     visits.messages,
