@@ -504,6 +504,31 @@ def test_an_error_of_dash_js_is_a_number_and_says_that_nothing_will_play() -> No
     assert piped.total("video_playback_errors_total") == 1
 
 
+def test_an_error_of_dash_js_in_a_play_that_goes_on_is_not_its_end() -> None:
+    """The manifest of a live stream is missing for a while; `sta=s` is the next period."""
+    piped = told(
+        dash(0, 0, "e=ps,msd=1,sta=s"),
+        dash(1, 100, "e=ps,sta=p"),
+        dash(2, 5_000, "e=ps,sta=s"),
+        dash(3, 9_000, "e=e,ec=25,sta=s"),
+        dash(4, 10_100, "e=t,ec=25,sta=s"),
+        dash(5, 20_100, "e=ps,ec=25,sta=e"),
+        player="dash.js",
+    )
+    left = told(
+        dash(0, 0, "e=ps,msd=1,sta=s"),
+        dash(1, 100, "e=ps,sta=p"),
+        dash(2, 5_000, "e=ps,sta=s"),
+        dash(3, 9_000, "e=e,ec=25,sta=s"),
+        player="dash.js",
+    )
+
+    assert play(piped)["outcome"] == "finished"
+    assert play(left)["outcome"] == "idle"
+    assert play(left)["watched_seconds"] == pytest.approx(9)
+    assert piped.total("video_playback_errors_total", error_type="manifest") == 1
+
+
 def test_dash_js_that_waits_for_a_person_is_no_attempt_and_counts_no_waiting_as_startup() -> None:
     alone = told(dash(0, 0, "e=ps,sta=s"), dash(1, 30_000, "e=t,sta=s"), player="dash.js")
     begun = told(
@@ -811,6 +836,8 @@ def test_who_and_where_is_not_kept() -> None:
         ("e=e,ec=25,sta=s", "dash.js", (ErrorType.MANIFEST, True)),
         ('e=e,ec=("25")', "dash.js", (ErrorType.MANIFEST, True)),
         ("e=e,ec=25,sta=p", "dash.js", (ErrorType.MANIFEST, None)),
+        ("e=e,ec=25,sta=w", "dash.js", (ErrorType.MANIFEST, None)),
+        ("e=t,ec=25,sta=s", "dash.js", (ErrorType.MANIFEST, None)),
         ("e=e,ec=27,sta=s", "dash.js", (ErrorType.NETWORK, None)),
         ("e=e,ec=112,sta=s", "dash.js", (ErrorType.DRM, None)),
         ("e=e,ec=25", "native", (ErrorType.MANIFEST, True)),

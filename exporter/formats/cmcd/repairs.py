@@ -27,7 +27,7 @@ _DASH_JS_TYPES: Final = {
 _DASH_JS_HOPELESS: Final = frozenset({"10", "11", "23", "25", "31", "32", "34", "35"})
 """After these dash.js has nothing that it could play, and does not say that this is the end."""
 
-_BEFORE_START: Final = frozenset({None, "d", "s", "w"})
+_BEFORE_START: Final = frozenset({None, "d", "s"})
 
 
 def repairs(record: Record) -> tuple[Repair, ...]:
@@ -46,7 +46,8 @@ def error(record: Record, player: Player) -> tuple[ErrorType | None, bool | None
     fatal = record.sta == "f" or None
     if record.ec is not None:
         numbered = player is Player.DASH_JS or record.bare_ec
-        if numbered and record.sta in _BEFORE_START:
+        # dash.js repeats its last error in every later report, in whatever state it is by then.
+        if numbered and record.e == "e" and record.sta in _BEFORE_START:
             fatal = fatal or (not _DASH_JS_HOPELESS.isdisjoint(record.ec)) or None
         return _error_type(record.ec, _DASH_JS_TYPES if numbered else {}), fatal
     if record.e == "e":
