@@ -52,10 +52,18 @@ class Line:
         self._rate = rate
         self.free = asyncio.Event()
         self.free.set()
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    def cut(self) -> None:
+        """Break all connections that there are."""
+        for end in self._ends:
+            end.transport.abort()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it."""
         there = await asyncio.open_connection("127.0.0.1", self._port)
+        ends = {writer, there[1]}
+        self._ends |= ends
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._move(reader, there[1], self._rate))
@@ -63,7 +71,8 @@ class Line:
         except* (ConnectionError, EOFError):
             pass
         finally:
-            for end in (writer, there[1]):
+            self._ends -= ends
+            for end in ends:
                 end.transport.abort()
 
     async def _move(
