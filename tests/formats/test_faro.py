@@ -20,7 +20,7 @@ from exporter.record import Entry
 from exporter.telemetry import Rejection
 from tests.apps import Running, Start
 from tests.beacons import CHROME
-from tests.pipelines import FORMATS, START, Piped, codec
+from tests.pipelines import CLEANER, FORMATS, START, Piped, codec
 
 PATH = "/collect"
 CAPTURED = Path(__file__).parents[1] / "clients" / "captured" / "faro-2.12.1_retry_on_500.jsonl"
@@ -442,7 +442,7 @@ def test_an_exception_is_an_error_of_a_kind(kind: str | None, expected: str) -> 
 
     assert isinstance(found, told.ErrorMet)
     assert found.error_type == expected
-    assert found.sample == f"{kind or 'Error'}: boom"
+    assert found.fingerprint == CLEANER.fingerprint(f"{kind or 'Error'}: boom")
 
 
 def test_exceptions_are_one_kind_by_message_or_by_the_fingerprint_that_the_page_gives() -> None:
