@@ -34,9 +34,9 @@ secrets: .venv/run ## files under .secrets/ for docker compose, where there are 
 
 # -- Checking --------------------------------------------------------------------------------------
 
-test: lint pytest ## everything that CI runs
+test: lint pytest mutation ## everything that CI runs
 
-test-rules: rules mutation ## what the rules compute, and whether a test notices what could be wrong in an alert
+test-rules: rules mutation ## the part of it that is about rules and alerts
 
 lint: format ruff mypy imports spelling ## the part of it that runs nothing
 
