@@ -22,6 +22,9 @@ chromium chromium
 victoria-metrics victoria-metrics
 influxd influxdb
 strace strace
+nginx nginx
+haproxy haproxy
+openssl openssl
 curl curl
 mount mount"
 bench="$run
