@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from time import process_time
 from typing import NamedTuple
 
-from bench import pages, sessions
+from bench import hooks, pages, sessions
 from bench.load import BODY
 from exporter.catalogue import DEFAULTS
 from exporter.events import DOMAINS
-from exporter.formats import formats
+from exporter.formats import Clients, formats
 from exporter.formats.cmcd import Cmcd, Knobs
 from exporter.formats.cmcd.structured import Member, dictionary
 from exporter.formats.format import Format, Sender
@@ -125,13 +125,17 @@ CASES = (
     _same("/epas", "a state", sessions.EPAS_STATE),
     _same("/epas", "a warning", sessions.EPAS_ERROR),
     _same("/api/v1/metrics/playback", "", sessions.PEERTUBE),
+    _same("/hooks/tusd", "created", hooks.CREATED),
+    _same("/hooks/tusd", "received", hooks.RECEIVED),
+    _json("/hooks/webhooks/replicate", "", hooks.PREDICTION, hooks.PREDICTION_EVENTS),
+    _json("/hooks/webhooks/mux", "", hooks.ASSET, hooks.ASSET_EVENTS),
 )
 
 
 def run() -> None:
     """Print microseconds of CPU a beacon for both, their ratio, and events a second on a core."""
     cleaner = Privacy(DEFAULTS, bytes(32))
-    readers = formats(DOMAINS, cleaner)
+    readers = formats(DOMAINS, cleaner, Clients(webhooks=hooks.KNOBS))
     records_alone = Cmcd(cleaner, Knobs(), lambda record, sender, cleaner: ())
     print("path                               bytes  json.loads µs  ours µs  ours / json.loads")
     for case in CASES:
@@ -143,7 +147,8 @@ def run() -> None:
 def _compare(case: Case, reader: Format, name: str) -> None:
     body = itertools.cycle([body.encode() for body in case.bodies]).__next__
     same = itertools.cycle([body.encode() for body in case.same]).__next__
-    sender = Sender(case.path, most_events=500)
+    headers = hooks.SIGNED.get(case.bodies[0], {})
+    sender = Sender(case.path, most_events=500, headers=headers, at=hooks.AT)
     number = max(NUMBER // case.events, 100)
     pairs = [
         (
