@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -161,13 +161,18 @@ def _parameters(text: str, position: int) -> tuple[tuple[tuple[str, Bare], ...],
 
 
 def _bare(text: str, position: int) -> tuple[Bare, int]:
-    for match, read in _ITEMS:
-        if found := match(text, position):
-            try:
-                return read(found[1]), found.end()
-            except ValueError as error:
-                raise MalformedError("an item does not say what it seems to") from error
-    raise MalformedError("there is no item")
+    found = _item(text, position)
+    if found is None:
+        raise MalformedError("there is no item")
+    kind = found.lastindex or 0
+    try:
+        return _READINGS[kind](found[kind]), found.end()
+    except ValueError as error:
+        raise MalformedError("an item does not say what it seems to") from error
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text) if "\\" in text else text
 
 
 def _from_base64(text: str) -> bytes:
@@ -177,20 +182,20 @@ def _from_base64(text: str) -> bytes:
     return b64decode(text + "=" * missing, validate=True)
 
 
-_Match = Callable[[str, int], re.Match[str] | None]
-_ITEMS: Final[tuple[tuple[_Match, Callable[[str], Bare]], ...]] = (
-    (re.compile(f"({_NUMBER})").match, _to_number),
-    (
-        re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\["\\])*+)"').match,
-        lambda text: re.sub(r"\\(.)", r"\1", text),
-    ),
-    (re.compile(f"({_WORD})").match, Token),
-    (re.compile(r"\?([01])").match, "1".__eq__),
-    (re.compile(r":([A-Za-z0-9+/]*+={0,2}):").match, _from_base64),
-    (re.compile(rf"@(-?[0-9]{{1,{MOST_DIGITS}}})(?![0-9.])").match, Date),
-    (
-        re.compile(r'%"((?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*+)"').match,
-        lambda text: unquote_to_bytes(text).decode(),
-    ),
-)
-"""Of each kind of item, how it is recognised, and what is meant by its group."""
+def _from_percents(text: str) -> str:
+    return unquote_to_bytes(text).decode()
+
+
+_KINDS: Final[Mapping[str, Callable[[str], Bare]]] = {
+    rf"({_NUMBER})": _to_number,
+    r'"((?:[^"\\\x00-\x1f\x7f]|\\["\\])*+)"': _unescaped,
+    rf"({_WORD})": Token,
+    r"\?([01])": "1".__eq__,
+    r":([A-Za-z0-9+/]*+={0,2}):": _from_base64,
+    rf"@(-?[0-9]{{1,{MOST_DIGITS}}})(?![0-9.])": Date,
+    r'%"((?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*+)"': _from_percents,
+}
+"""Of each kind of item, how it is recognised, and what is meant by its one group."""
+_item = re.compile("|".join(_KINDS)).match
+_READINGS: Final[tuple[Callable[[str], Bare], ...]] = (str, *_KINDS.values())
+"""By the number of the group; there is no group 0."""
