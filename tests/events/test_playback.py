@@ -206,13 +206,46 @@ def by_player(it: Watched) -> list[Event]:
     return list(told(*events))
 
 
+def by_samples(it: Watched) -> list[Event]:
+    """What a player sends that says now and then how it is; in some plays it knows no states."""
+    at, events = 1_600_000_000.0, list[dict[str, Any]]()
+    knows = it.pauses != 1
+
+    def tell(state: str, **fields: Any) -> None:
+        number = len(events)
+        said = {"state": state} if knows else {}
+        sample = {
+            "type": "playback.sampled",
+            "id": f"{it.play_id}:{number}",
+            "at": at,
+            "sequence": number,
+            "play_id": it.play_id,
+            "video_id": it.video,
+            "player": "dash.js",
+            "throughput_bps": 1e6 + number,
+        }
+        events.append(sample | said | fields)
+
+    tell("starting", startup_seconds=0.001)
+    at += 0.5
+    for number, (seconds, jump) in enumerate(it.steps):
+        tell("playing", bitrate_bps=1e6 * (1 + number % 2), **({} if knows else {"stalls": number}))
+        at += seconds
+        tell("playing", bitrate_bps=1e6 * (1 + number % 2), repaired=["bare_ec"])
+        tell("seeking" if jump else "rebuffering", stall_seconds=seconds)
+        at += 0.5
+        tell("rebuffering", stall_seconds=seconds, error_type="media")
+    at += 2
+    ends = {"complete": "ended", "finished": "ended", "left": "quit", "failed": "failed"}
+    if it.ends is not None:
+        tell(ends[it.ends])
+    return list(told(*events))
+
+
 def everything(those: Sequence[Watched]) -> list[Event]:
-    """Each second play by its page, the others by their player."""
-    return [
-        event
-        for number, it in enumerate(those)
-        for event in (by_player(it) if number % 2 else by_tracker(it))
-    ]
+    """Each play by its page, or by a player that tells what happens, or by one that samples."""
+    tell = (by_tracker, by_player, by_samples)
+    return [event for number, it in enumerate(those) for event in tell[number % 3](it)]
 
 
 def totals(piped: Piped) -> tuple[Series, list[dict[str, Any]], dict[str, float]]:
