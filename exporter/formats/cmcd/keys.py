@@ -228,8 +228,9 @@ def _usual(text: str) -> dict[str, Any] | None:
 def _learnt(text: str) -> tuple[str, Any] | None:
     """Key and meaning of a member that is right; a long number will hardly come again."""
     key, _, digits = text.partition("=")
-    if digits.isdecimal() and digits.isascii() and LEAST_UNIQUE <= len(digits) <= MOST_DIGITS:
-        return (key, int(digits)) if KEYS.get(key) is _integer else None
+    is_unique = len(digits) >= LEAST_UNIQUE and digits.isdecimal()
+    if is_unique and len(digits) <= MOST_DIGITS and digits.isascii() and KEYS.get(key) is _integer:
+        return key, int(digits)
     try:
         ((key, value),) = dictionary(text).items()
     except ValueError:
@@ -238,7 +239,7 @@ def _learnt(text: str) -> tuple[str, Any] | None:
     meaning = reading(value) if reading is not None else None
     if reading is not None and (meaning is None or (key == "ec" and not _are_codes(value))):
         return None
-    if len(text) <= LONGEST_REMEMBERED:
+    if len(text) <= LONGEST_REMEMBERED and not is_unique:
         if len(_remembered) >= MOST_REMEMBERED:
             _remembered.clear()
         _remembered[text] = key, meaning
