@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.events import DOMAINS
+from exporter.formats import Clients, formats, webhooks
 from tests.client_pages import PAGES, index, paths
-from tests.pipelines import FORMATS
+from tests.pipelines import CLEANER, FORMATS
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = ROOT / "tests" / "clients"
@@ -44,6 +46,9 @@ def test_every_page_is_in_the_index_and_every_line_of_the_index_has_one() -> Non
 
 def test_every_path_is_told_and_every_path_that_is_told_is_there() -> None:
     assert paths() == set(FORMATS)
+    knobs = webhooks.Knobs(**dict.fromkeys(("replicate", "mux"), ("secret",)))
+    with_secrets = formats(DOMAINS, CLEANER, Clients(webhooks=knobs))
+    assert {path for row in index() for path in row.paths} == set(with_secrets)
 
 
 def test_every_page_has_a_test_that_runs_it() -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ class Room:
             scenario=scenario,
         )
         told: dict[str, Any] = await self._browser.visit(
-            f"{self.address}/", seconds=60, may_break=may_break
+            f"{self.address}/", seconds=150, may_break=may_break
         )
         return told
 
@@ -165,7 +165,7 @@ async def room(
         await runner.cleanup()
 
 
-Scene = Callable[[Room], Awaitable[Screening]]
+Scene = Callable[[Room], Coroutine[Any, Any, Screening]]
 
 
 async def screen(
@@ -182,16 +182,18 @@ async def screen(
     shown = film.make(folder / "film")
     prepare(shown)
     (folder / "browser").mkdir()
-
-    async def one(name: str, scene: Scene) -> Screening:
-        async with room(browser, folder / name, shown, **settings) as it:
-            return await scene(it)
-
-    async with chromium(folder / "browser") as browser, asyncio.TaskGroup() as group:
-        tasks = {}
-        for name, scene in scenes.items():
-            tasks[name] = group.create_task(one(name, scene))
-            await asyncio.sleep(APART)
+    async with AsyncExitStack() as stack:
+        # Nothing plays while anything else is starting: that would be a stall of the machine's.
+        browser = await stack.enter_async_context(chromium(folder / "browser"))
+        rooms = {
+            name: await stack.enter_async_context(room(browser, folder / name, shown, **settings))
+            for name in scenes
+        }
+        async with asyncio.TaskGroup() as group:
+            tasks = {}
+            for name, scene in scenes.items():
+                tasks[name] = group.create_task(scene(rooms[name]))
+                await asyncio.sleep(APART)
     return {name: task.result() for name, task in tasks.items()}
 
 
