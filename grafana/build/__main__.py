@@ -26,7 +26,10 @@ def main(folder: Path) -> None:
     for board in boards():
         path = folder / board.folder / f"{board.uid}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(board.render(), encoding="utf-8")
+        # At once: a Grafana that watches the folder reads whole files only.
+        new = path.with_suffix(".new")
+        new.write_text(board.render(), encoding="utf-8")
+        new.replace(path)
         sys.stdout.write(f"{path}\n")
 
 

@@ -254,7 +254,8 @@ BOARD: Final = Board(
                     good="Compare a vendor's report with its own row: the same word is not the"
                     " same ratio. A dash is a ratio that the vendor does not have.",
                     unit=SHARE,
-                    span=14,
+                    span=24,
+                    height=6,
                     queries=[
                         _by_vendor(
                             conviva="video_start_failure:ratio", bitmovin="startup_failed:ratio"
@@ -288,7 +289,7 @@ BOARD: Final = Board(
                     good="Near 100. Startup is made of buckets and smoothness of the average"
                     " play, so read them as trends.",
                     unit=SCORE,
-                    span=10,
+                    span=12,
                     by="mux score",
                     least=None,
                     most=100,
@@ -303,8 +304,7 @@ BOARD: Final = Board(
                     " watched time (CTA-2066, Mux) and without it (Conviva, Bitmovin)?",
                     good="Four lines close together, below our target.",
                     unit=SHARE,
-                    span=24,
-                    height=7,
+                    span=12,
                     by="vendor",
                     queries=[
                         REBUFFERING,

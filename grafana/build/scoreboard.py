@@ -10,6 +10,8 @@ from typing import Final
 from grafana.build import platform_overview
 from grafana.build.kpis import KPIS, TITLES
 from grafana.build.style import (
+    BITS_PER_SECOND,
+    BYTES,
     COUNT,
     NOT_SCORED,
     SCORE,
@@ -30,9 +32,10 @@ from grafana.build.style import (
 
 KINDS: Final = (
     ("Ratios", ".+_ratio|generation_cost_mean", SHARE, 14),
-    ("Times", ".+_seconds", SECONDS, 14),
+    ("Times", ".+_seconds", SECONDS, 13),
     ("Scores and states", ".+_(score|available|length)", SCORE, 10),
-    ("Sizes and rates", ".+_(bytes|bps)", COUNT, 5),
+    ("Sizes", ".+_bytes", BYTES, 4),
+    ("Rates", ".+_bps", BITS_PER_SECOND, 4),
 )
 """KPIs of one unit share a table: (title, what the ids look like, unit, height)."""
 

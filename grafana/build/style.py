@@ -508,7 +508,9 @@ class Series(Panel):
         panel.span_nulls(False)
         # Without an outline: that of a part of which there is none would lie on the part below.
         panel.line_width(0 if self.stacked else 1.5).fill_opacity(70 if self.stacked else 0)
-        panel.show_points(kinds.VisibilityMode.AUTO).interval(_STEP)
+        panel.interval(_STEP).point_size(3).show_points(
+            kinds.VisibilityMode.NEVER if self.stacked else kinds.VisibilityMode.AUTO
+        )
         panel.color_scheme(_plain(BLUE)).no_value(self.empty)
         for (ref, query), colour in zip(_lettered(self.queries), _IN_TURN, strict=False):
             if not self.by and not _is_line(query):
@@ -915,6 +917,8 @@ class World(Panel):
             [
                 Look("unit", SHARE),
                 Look("min", 0),
+                # Else the worst country would be red, however well it is.
+                Look("max", 0.2),
                 Look("color", {"mode": "continuous-YlRd"}),
             ],
         )
@@ -989,7 +993,8 @@ def of_exporter(expr: str) -> str:
 def firing_count(domain: str) -> Prom:
     """How many alerts of a domain fire that ask somebody to do something."""
     return Prom(
-        f'count(ALERTS{{alertstate="firing", severity!~"info|none", domain="{domain}"}})'
+        "count(max by (alertname, severity, segment, member)"
+        f' (ALERTS{{alertstate="firing", severity!~"info|none", domain="{domain}"}}))'
         " or vector(0)"
     )
 

@@ -241,7 +241,7 @@ BOARD: Final = Board(
                 World(
                     title="Followed uploads by country",
                     question="Where do uploads come from (size of the disc), and which share of"
-                    " them fails there (its colour)?",
+                    " them fails there (its colour, which is full at 20 %)?",
                     good="Pale discs; a dark large one is an outage of a country's network or of"
                     " our edge there. Uploads of unknown country (ZZ) are only in the table.",
                     unit=COUNT,
@@ -263,10 +263,10 @@ BOARD: Final = Board(
                     queries=BY_COUNTRY,
                     computed=FAILED_SHARE,
                     columns=[
-                        Column("country", "country"),
-                        Column("uploads", "uploads"),
-                        Column("failed", "failed"),
-                        Column("failed share", "failed share", unit=SHARE),
+                        Column("country", "country", width=90),
+                        Column("uploads", "uploads", width=100),
+                        Column("failed", "failed", width=90),
+                        Column("failed share", "failed share", unit=SHARE, width=120),
                         Column("mean time", "mean time", unit=SECONDS),
                         Column("p95 time", "p95 time", unit=SECONDS),
                     ],

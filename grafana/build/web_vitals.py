@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from exporter.events.web.classes import LIMITS, Vital
 from grafana.build import kpis
 from grafana.build.style import (
     PER_MINUTE,
@@ -41,17 +42,22 @@ def _ratings(vital: str, title: str) -> Series:
 
 
 def _quantile(vital: str, title: str, family: str, unit: str) -> Series:
+    good, poor = LIMITS[Vital(vital)]
     return Series(
         title=f"{title}, p75",
         question=f"Which {title} do three of four page views stay within?",
-        good="Below the limit of good, which is where Google's reports look as well.",
+        good="Below the green line, up to which it is good; above the red one it is poor. It is"
+        " where Google's reports look as well.",
         unit=unit,
         span=6,
+        by="rating",
         queries=[
             Prom(
                 f"histogram_quantile(0.75, sum by (le) (rate({family}_bucket[1h])))",
                 vital,
-            )
+            ),
+            Prom(f"vector({good})", "good", line=True),
+            Prom(f"vector({poor})", "poor", line=True),
         ],
     )
 
