@@ -48,7 +48,9 @@ class Browser:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             answer = json.loads(line)
-            self._waiting.pop(answer["id"]).set_result((answer["told"], answer["errors"]))
+            waiting = self._waiting.pop(answer["id"])
+            if not waiting.cancelled():
+                waiting.set_result((answer["told"], answer["errors"]))
         for waiting in self._waiting.values():
             waiting.set_exception(AssertionError("the browser is gone"))
 

@@ -1,7 +1,7 @@
 // What a page with a player does in a test, and what its <video> element says meanwhile.
 
 const video = document.querySelector("video");
-const { scenario, release } = JSON.parse(document.querySelector("#play").textContent);
+const { scenario, release, source } = JSON.parse(document.querySelector("#play").textContent);
 
 const seen = [];
 const now = () => performance.timeOrigin + performance.now();
@@ -28,6 +28,9 @@ async function reached(position) {
   while (video.currentTime < position) await sleep(0.02);
 }
 
+const manifest = () =>
+  performance.getEntriesByType("resource").find((entry) => entry.name.startsWith(source));
+
 const scenarios = {
   // The second segment comes five seconds after it was missed.
   async whole() {
@@ -39,6 +42,7 @@ const scenarios = {
     await sleep(1);
   },
   async unplayable() {
+    while (!manifest()) await sleep(0.02);
     await sleep(3);
   },
   async left() {
@@ -67,10 +71,12 @@ const scenarios = {
   },
 };
 
+// A player has begun by the time when it is asked for and what it plays is on the way.
+function asked() {
+  const latest = Math.max(window.returned, manifest().startTime);
+  return [window.called, latest].map((moment) => performance.timeOrigin + moment);
+}
+
 // As if the person had pressed play before the page set up its player, which it does next.
 video.autoplay = true;
-window.finished = scenarios[scenario]().then(() => ({
-  asked: window.asked,
-  left: now(),
-  events: seen,
-}));
+window.finished = scenarios[scenario]().then(() => ({ asked: asked(), left: now(), events: seen }));

@@ -27,8 +27,11 @@ PAGE = """<!doctype html>
 <script type="module">
 const {{ source }} = JSON.parse(document.querySelector("#play").textContent);
 const video = document.querySelector("video");
-window.asked = performance.timeOrigin + performance.now();
-{snippet}
+{before}
+window.called = performance.now();
+// Which comes when the call gives the page its turn again.
+queueMicrotask(() => {{ window.returned = performance.now(); }});
+{call}
 </script>
 """
 
@@ -126,7 +129,11 @@ class Site:
             "source": f"{here}/film/{stage.manifest}",
             "release": f"{here}/release",
         }
-        page = PAGE.format(play=json.dumps(play), library=stage.library, snippet=stage.snippet)
+        # All lines but the last one prepare the player; with the last one it is asked to play.
+        *before, call = stage.snippet.splitlines()
+        page = PAGE.format(
+            play=json.dumps(play), library=stage.library, before="\n".join(before), call=call
+        )
         return web.Response(text=page, content_type="text/html")
 
     async def _release(self, request: web.Request) -> web.Response:
