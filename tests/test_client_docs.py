@@ -46,7 +46,7 @@ def test_every_page_is_in_the_index_and_every_line_of_the_index_has_one() -> Non
 
 def test_every_path_is_told_and_every_path_that_is_told_is_there() -> None:
     assert paths() == set(FORMATS)
-    knobs = webhooks.Knobs(**dict.fromkeys(("replicate", "mux"), ("secret",)))
+    knobs = webhooks.Knobs(replicate=("secret",), mux=("secret",))
     with_secrets = formats(DOMAINS, CLEANER, Clients(webhooks=knobs))
     assert {path for row in index() for path in row.paths} == set(with_secrets)
 
