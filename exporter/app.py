@@ -192,7 +192,8 @@ class Application:
             tls=_tls(settings.operations),
         )
         own = key.load(settings.journal.directory)
-        cleaner = Privacy(settings.lists, own)
+        words = settings.samples.words
+        cleaner = Privacy(settings.lists, own, words=words)
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
@@ -200,7 +201,9 @@ class Application:
             engine=engine,
             formats=formats(DOMAINS, cleaner, _clients(settings)),
             nameless=formats(
-                DOMAINS, Privacy(settings.lists, own, nameless=True), _clients(settings)
+                DOMAINS,
+                Privacy(settings.lists, own, nameless=True, words=words),
+                _clients(settings),
             ),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,

@@ -163,8 +163,8 @@ class Cleaner(Protocol):
         """Sixteen hex digits that are equal for texts that differ only in numbers, names, ids."""
         ...
 
-    def scrub(self, text: str, longest: int) -> str:
-        """A text without addresses, queries and tokens, cut to ``longest`` characters."""
+    def sample(self, text: str, longest: int) -> str:
+        """The technical words of a text, of at most ``longest`` characters, "…" for all others."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -26,6 +26,7 @@ from exporter.event import (
     System,
 )
 from exporter.metric import Listed, Page, Route
+from exporter.vocabulary import WORDS
 
 LONGEST_USER_AGENT: Final = 512
 LONGEST_ERROR: Final = 512
@@ -102,6 +103,11 @@ _WORDS: Final = re.compile(
     r"(?<![^\W\d_])[^\W\d_]{2,}(?:(?: |\+|%20|\\u0020|\\[tn])+[^\W\d_]+)+|[^\x00-\x7f]+", re.ASCII
 )
 """Two words or more in a row, and everything beyond ASCII: what somebody said, or is called."""
+HIDDEN: Final = "…"
+"""Instead of a word, in a sample."""
+_WORD: Final = re.compile(r"[^\W\d_](?:[\w$.\-]*[^\W\d_])?")
+"""From a letter to a letter: an identifier with dots and digits in it is one word."""
+_REPEATED: Final = re.compile(rf"{HIDDEN}(?:[\s,]*{HIDDEN})+")
 _AGENT: Final = re.compile(r"Mozilla/\d[^\"\\]{0,1024}")
 _NAMED: Final = re.compile(
     r"(\b\w{0,40}?(?:user|viewer|person|account|customer|member|mail|(?:full|first|last|file)_?name)"
@@ -128,8 +134,10 @@ class Privacy:
         key: bytes,
         *,
         nameless: bool = False,
+        words: Iterable[str] = (),
     ) -> None:
         self._nameless = nameless
+        self._words = WORDS | {word.lower() for word in words}
         self._templates = {
             kind: tuple((re.compile(_pattern(path)), path) for path in lists[kind])
             for kind in TEMPLATES
@@ -178,9 +186,9 @@ class Privacy:
         """Sixteen hex digits; empty for an empty text."""
         return fingerprint(text)
 
-    def scrub(self, text: str, longest: int) -> str:
-        """See :func:`scrub`."""
-        return scrub(text, longest)
+    def sample(self, text: str, longest: int) -> str:
+        """The technical words of a text; the word of a name is none (:mod:`.vocabulary`)."""
+        return sample(text, longest, self._words)
 
 
 def _pattern(route: str) -> str:
@@ -254,6 +262,17 @@ def scrub(text: str, longest: int) -> str:
     text = _IPV6.sub("[ip]", text)
     text = _TOKEN.sub("[token]", text)
     return text[:longest]
+
+
+def sample(text: str, longest: int, words: Collection[str]) -> str:
+    """What of a message names nobody, cut to ``longest`` characters: its technical words."""
+
+    def shown(word: re.Match[str]) -> str:
+        plain = word[0].lower()
+        return word[0] if plain in words or plain.endswith(("error", "exception")) else HIDDEN
+
+    plain = _QUOTED.sub(HIDDEN, scrub(text, 2 * longest))
+    return _REPEATED.sub(HIDDEN, _WORD.sub(shown, plain))[:longest]
 
 
 def scrub_beacon(text: str, person: Callable[[str], str]) -> str:

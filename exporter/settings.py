@@ -132,6 +132,16 @@ class Consent(Part):
     )
 
 
+class Samples(Part):
+    """What is shown of the messages of errors."""
+
+    words: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="Words that samples show besides the technical ones, by commas."
+    )
+
+    split = field_validator("words", mode="before")(_split)
+
+
 class Operations(Part):
     """The port for Prometheus and health checks; never reachable for clients."""
 
@@ -504,6 +514,7 @@ class Settings(BaseSettings):
 
     receiver: Receiver = Receiver()
     consent: Consent = Consent()
+    samples: Samples = Samples()
     operations: Operations = Operations()
     journal: Journal = Journal()
     influx: Influx = Influx()

@@ -399,7 +399,7 @@ class ErrorMet(
             "build_version": None,
             "status": None,
             "fingerprint": cleaner.fingerprint(self.group or text),
-            "sample": _NUMBERED.sub("[id]", cleaner.scrub(text, LONGEST_SAMPLE)),
+            "sample": cleaner.sample(_NUMBERED.sub("[id]", text), LONGEST_SAMPLE),
         }
 
     def _nameless(self, text: str) -> str:
