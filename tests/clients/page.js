@@ -31,6 +31,10 @@ async function reached(position) {
 const manifest = () =>
   performance.getEntriesByType("resource").find((entry) => entry.name.startsWith(source));
 
+async function begun() {
+  while (!manifest()) await sleep(0.02);
+}
+
 const scenarios = {
   // The second segment comes five seconds after it was missed.
   async whole() {
@@ -42,10 +46,11 @@ const scenarios = {
     await sleep(1);
   },
   async unplayable() {
-    while (!manifest()) await sleep(0.02);
+    await begun();
     await sleep(3);
   },
   async left() {
+    await begun();
     await sleep(12);
   },
   async sought() {
