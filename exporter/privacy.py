@@ -96,7 +96,7 @@ _QUERY: Final = re.compile(r"\?[^\s\"'<>]{1,2048}")
 _IPV6: Final = re.compile(r"(?<!\w)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 _IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _ADDRESS: Final = re.compile(rf"{_IPV4.pattern}|{_IPV6.pattern}", re.IGNORECASE)
-_TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}={0,2}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}(?:\.[A-Za-z0-9+/_\-]+)*={0,2}")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^“”«»]*[”»]")
 _DIGITS: Final = re.compile(r"\d+")
 _WORDS: Final = re.compile(

@@ -134,8 +134,8 @@ def test_the_core_is_named_in_the_contract_that_keeps_it_pure() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     pure = next(each for each in settings["contracts"] if each["type"] == "forbidden")
     edges = {
-        "__main__", "addresses", "answers", "app", "check", "checkpoint", "connections",
-        "database", "delivery", "engine", "health", "jobs", "journal",
+        "__main__", "addresses", "answers", "app", "audit", "check", "checkpoint", "connections",
+        "database", "dead_letters", "delivery", "engine", "forgetting", "health", "jobs", "journal",
         "key", "probes", "receiver", "reports", "retention", "settings",
         "sinks",
     }  # fmt: skip
