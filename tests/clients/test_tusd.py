@@ -25,7 +25,7 @@ def command(exporter: str) -> str:
     """What the page says to start tusd with."""
     page = (PAGES / "tusd.md").read_text()
     (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    return str(block.replace("EXPORTER_URL", exporter).replace("\\\n", " "))
+    return str(block.replace("COLLECTOR_URL", exporter).replace("\\\n", " "))
 
 
 class Place:

@@ -119,7 +119,7 @@ async def test_a_prediction_of_the_library_of_replicate_is_counted(tmp_path: Pat
         exporter(tmp_path, "replicate.md", SECRET) as running,
         provider() as (there, address),
     ):
-        script = block("replicate.md", "js").replace("EXPORTER_URL", running.url)
+        script = block("replicate.md", "js").replace("COLLECTOR_URL", running.url)
         elsewhere = f'new Replicate({{ baseUrl: "{address}" }})'
         assert script.count("new Replicate()") == 1
         said = await runs(
@@ -158,7 +158,7 @@ async def test_webhooks_that_the_library_of_mux_believes_are_counted(tmp_path: P
     assert await runs(check) == "believed\n"
 
     async with exporter(tmp_path, "mux.md", secret) as running:
-        address = block("mux.md", "text").strip().replace("EXPORTER_URL", running.url)
+        address = block("mux.md", "text").strip().replace("COLLECTOR_URL", running.url)
 
         def sign(raw: bytes) -> dict[str, str]:
             return by_mux(raw, at=time.time(), secret=secret)
