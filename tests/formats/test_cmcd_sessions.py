@@ -849,7 +849,7 @@ def test_who_and_where_is_not_kept() -> None:
         ("e=e,sta=f", "shaka", (None, True)),
         ("e=rr,rc=404", "dash.js", (ErrorType.NETWORK, False)),
         ("e=rr,rc=504", "dash.js", (ErrorType.TIMEOUT, False)),
-        ("e=rr,rc=0", "dash.js", (ErrorType.NETWORK, False)),
+        ("e=rr,rc=0", "dash.js", (None, None)),
         ("e=rr,rc=206", "dash.js", (None, None)),
         ("e=ps,sta=p", "dash.js", (None, None)),
     ],

@@ -6,6 +6,7 @@ frame, states that are missing) are repaired by the play (:mod:`exporter.events.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from exporter.events.playback.classes import ErrorType, Player, Repair
@@ -53,7 +54,8 @@ def error(record: Record, player: Player) -> tuple[ErrorType | None, bool | None
     if record.e == "e":
         # Who has failed may name the error in the next report.
         return (None if fatal else ErrorType.OTHER), fatal
-    if record.e == "rr" and record.rc is not None and not 0 < record.rc < 400:
+    # 0 is no answer, as there is none where a jump has made a request needless.
+    if record.e == "rr" and record.rc is not None and record.rc >= HTTPStatus.BAD_REQUEST:
         return _error_type((f"HTTP {record.rc}",), {}), False
     return None, fatal
 
