@@ -124,8 +124,9 @@ def test_a_play_with_a_stall_a_pause_and_a_jump_is_counted_as_the_element_saw_it
     stalled = it.at("waiting", playing)
     again = it.at("playing", stalled)
     paused = it.at("pause", again)
-    on = it.at("playing", paused)
-    over = it.at("ended", on)
+    over = it.at("ended", paused)
+    # On a busy machine it may wait once more after the jump, before it goes on.
+    on = max(at for name, at in it.seen if name == "playing" and at < over)
 
     assert it.counts("video_playback_attempts_total") == {"other": 1}
     assert it.counts("video_playback_started_total") == {"other": 1}
