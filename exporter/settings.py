@@ -94,9 +94,11 @@ class Receiver(Part):
     beacon_bytes: int = Field(65_536, ge=1024, description="Largest beacon, raw and inflated.")
     beacon_events: int = Field(50, ge=1, description="Most events in a beacon.")
     batch_bytes: int = Field(
-        1_048_576, ge=1024, description="Largest body on /v1/events, raw and inflated."
+        1_048_576,
+        ge=1024,
+        description="Largest body on /v1/events, /collect and of webhooks, raw and inflated.",
     )
-    batch_events: int = Field(500, ge=1, description="Most events in a body on /v1/events.")
+    batch_events: int = Field(500, ge=1, description="Most events in such a body.")
     rate_per_second: float = Field(
         0.0, ge=0, description="Beacons a second from one key or network (/24, /48); 0: no limit."
     )

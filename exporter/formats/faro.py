@@ -245,12 +245,13 @@ def _about(meta: Json, sender: Sender) -> tuple[dict[str, Any], tuple[str, ...]]
     It is a page view where the page's id is a UUID: other ids are names of pages, and come again.
     """
     page, user = _part(meta, "page"), _part(meta, "user")
-    page_id = _text(page, "id")
+    page_id = _text(page, "id") or ""
+    view = page_id if _UUID.fullmatch(page_id) else None
     session_id = _text(_part(meta, "session"), "id")
     session_id = session_id or sender.headers.get(SESSION, "")[:LONGEST_NAME] or None
-    names = {name for name in (*(_text(user, key) for key in NAMES), session_id, page_id) if name}
+    names = {name for name in (*(_text(user, key) for key in NAMES), session_id, view) if name}
     about: dict[str, Any] = {
-        "page_view_id": page_id if page_id and _UUID.fullmatch(page_id) else None,
+        "page_view_id": view,
         "session_id": session_id,
         "user_id": next((said for said in (_text(user, key) for key in IDS) if said), None),
         "url": _text(page, "url", LONGEST_TEXT),
