@@ -192,8 +192,9 @@ async def _play(
     address = theatre.put_on(stage)
     stage.snippet = snippet(player.page, theatre.collector(stage))
     told = await browser.visit(address, seconds=LONGEST, may_break=situation.may_break)
+    await asyncio.sleep(SETTLE)  # for the posts that outlive their page
 
-    play = Play(told, stage.posts, await exporter.samples(), player)
+    play = Play(told, tuple(stage.posts), await exporter.samples(), player)
     if situation.counted:
         until = time.monotonic() + LONGEST
         while not play.outcomes:
