@@ -241,6 +241,26 @@ BOARD: Final = Board(
             ],
         ),
         Row(
+            "How long do the models work?",
+            [
+                Spread(
+                    title="Times of the models",
+                    question="How are the times spread in which a model worked on a delivered"
+                    " video, as providers tell them?",
+                    good="One band; what is slow and not in here waited in the queue.",
+                    unit=SECONDS,
+                    span=24,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_generation_run_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
             "What comes?",
             [
                 Series(

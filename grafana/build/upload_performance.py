@@ -236,6 +236,53 @@ BOARD: Final = Board(
             ],
         ),
         Row(
+            "Do uploads stand still?",
+            [
+                Series(
+                    title="Interruptions per minute",
+                    question="How many uploads go on after more than ten seconds without a new"
+                    " byte, send bytes again, or are given up in so many words?",
+                    good="Hardly any. Stalled is a line that hung, resumed a pause or a line that"
+                    " broke; servers have to tell how far uploads are (docs/clients/tusd.md).",
+                    unit=PER_MINUTE,
+                    span=12,
+                    queries=[
+                        *(
+                            Prom(
+                                "sum(rate(video_upload_interruption_seconds_count"
+                                f'{{kind="{kind}"}}[$__rate_interval])) * 60',
+                                kind,
+                            )
+                            for kind in ("stalled", "resumed")
+                        ),
+                        Prom(
+                            "sum(rate(video_upload_rewinds_total[$__rate_interval])) * 60",
+                            "bytes sent again",
+                        ),
+                        Prom(
+                            "sum(rate(video_upload_cancelled_total[$__rate_interval])) * 60",
+                            "given up",
+                        ),
+                    ],
+                ),
+                Spread(
+                    title="Times without a byte",
+                    question="How are the times spread in which uploads stood still that then"
+                    " went on?",
+                    good="Nothing, or one band at the bottom.",
+                    unit=SECONDS,
+                    span=12,
+                    queries=[
+                        Prom(
+                            "sum by (le) (increase(video_upload_interruption_seconds_bucket"
+                            "[$__rate_interval]))",
+                            "{{le}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
             "Where in the world?",
             [
                 World(
