@@ -71,6 +71,12 @@ bench: .venv/dev ## measure; docs/benchmarks.md says how to read it
 	@sh stack/debian.sh bench
 	@.venv/bin/python -m bench
 
+sbom: .venv/dev ## what is in the exporter: build/sbom.cdx.json (CycloneDX), from the locked requirements
+	@mkdir -p build
+	@cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --short-PURLs \
+		--output-reproducible --of JSON -o build/sbom.cdx.json 2>/dev/null \
+		&& echo "wrote build/sbom.cdx.json"
+
 # -- Generating ------------------------------------------------------------------------------------
 
 golden: .venv/dev ## write again what is generated: tables in docs, dashboards, alertmanager/local.yml
