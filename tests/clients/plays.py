@@ -128,6 +128,15 @@ class Play:
         return max(int(at) for post in self.posts for at in _moments(post.body)) / 1000
 
     @property
+    def paused_by_leaving(self) -> int:
+        """How often it was paused because its page went away; not every player gets to say so."""
+        return sum(
+            "sta=a" in line and int(at) / 1000 >= self.left
+            for line in self.told
+            for at in _moments(line)
+        )
+
+    @property
     def told(self) -> set[str]:
         """The different reports among all that were posted."""
         return {line for post in self.posts for line in post.body.splitlines()}
