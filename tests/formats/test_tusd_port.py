@@ -81,6 +81,14 @@ async def test_a_wrong_key_is_counted_and_not_told_and_its_hook_is_not_read(star
     assert await count(app, 'exporter_events_accepted_total{type="upload.started"}') == 1
 
 
+async def test_who_refuses_is_not_counted_where_tusd_hands_that_on(start: Start) -> None:
+    app = await start(consent={"without": "nothing"})
+    assert bears(await post(app, hook("post-create"), Sec_GPC="1"))
+
+    assert await count(app, rejected(Rejection.NO_CONSENT)) == 1
+    assert await count(app, "video_upload_started_total{}") == 0
+
+
 async def test_who_sends_too_much_is_counted_and_not_told(start: Start) -> None:
     app = await start(receiver={"rate_per_second": 0.001, "rate_burst": 1})
     for _ in range(3):
