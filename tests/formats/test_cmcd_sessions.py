@@ -658,6 +658,60 @@ def test_where_there_are_states_no_sum_of_the_player_counts() -> None:
     assert (play(piped)["stalls"], play(piped)["stalled_seconds"]) == (1, pytest.approx(1.0))
 
 
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        # the person pressed play, changed their mind, and pressed it again
+        ("s0 a1 s60 p61 e70", {"startup_seconds": 1, "watched_seconds": 10, "pauses": 0}),
+        # nobody said that it was starting
+        ("d0 p5 e10", {"startup_seconds": 5, "watched_seconds": 10}),
+        ("d0 s3 d4 p5 e10", {"startup_seconds": 2, "watched_seconds": 7}),
+        # to where it was left the last time
+        ("s0 k1 w2 p3 e10", {"startup_seconds": 3, "seeks": 0, "stalls": 0}),
+        ("s0 p1 a5 e7", {"pauses": 1, "watched_seconds": 5}),
+        ("s0 p1 a5 e5.9", {"pauses": 0, "watched_seconds": 5}),
+        # a pause that ends in a wait for data
+        ("s0 p1 a5 r10 p12 e13", {"pauses": 1, "stalls": 1, "stalled_seconds": 2}),
+        ("s0 p1 a5 k6 r10 p12 e13", {"stalls": 0, "seeks": 1, "watched_seconds": 8}),
+        ("s0 p1 r2 k4 r5 p6 e7", {"stalls": 1, "stalled_seconds": 2, "seeks": 1}),
+        ("s0 p1 w2 r4 p5 e6", {"stalls": 1, "stalled_seconds": 1, "watched_seconds": 6}),
+        ("s0 p1 r2 a4 p9 e10", {"stalls": 1, "stalled_seconds": 2, "watched_seconds": 5}),
+        # seen, and begun again at once
+        ("s0 p1 e3 k3 p4 e6", {"outcome": "finished", "watched_seconds": 5, "seeks": 0}),
+        ("s0 p1 e3 q4", {"outcome": "finished"}),
+        ("s0 q3", {"outcome": "start_exited"}),
+        ("s0 q0.5", {"outcome": "start_dropped"}),
+        ("s0 f3", {"outcome": "start_failed"}),
+        ("s0 p1 f3 q4", {"outcome": "failed", "watched_seconds": 3}),
+        # all but the end is lost
+        ("e3", {"outcome": "finished", "watched_seconds": 0}),
+    ],
+)
+def test_states(states: str, expected: dict[str, Any]) -> None:
+    found = play(
+        told(
+            *(
+                dash(n, int(1000 * float(s[1:])), f"e=ps,sta={s[0]}")
+                for n, s in enumerate(states.split())
+            )
+        )
+    )
+
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("speed", "media"), [("1.5", 15), ("0", 10), ("-1", 10), ("99", 160)])
+def test_media_are_played_at_a_speed_that_can_be(speed: str, media: float) -> None:
+    piped = told(
+        dash(0, 0, "e=ps,sta=s"),
+        dash(1, 1000, f"br=(100),e=ps,pr={speed},pt=2000,sta=p"),
+        dash(2, 11_000, f"br=(100),e=t,pr={speed},pt=17000,sta=p"),
+    )
+
+    assert play(piped)["media_seconds"] == pytest.approx(media)
+    assert play(piped)["furthest_seconds"] == 17
+
+
 # -- sessions ----------------------------------------------------------------------------------
 
 

@@ -361,6 +361,7 @@ def _sample(facts: Facts, event: told.Sampled, instant: Instant, concluded: Conc
         heard.failed = True
         _end(facts, Outcome.FAILED)
     elif state is PlayerState.ENDED:
+        facts.started = True
         _end(facts, Outcome.FINISHED)
     elif state is PlayerState.QUIT:
         facts.left = earlier(facts.left, instant)
