@@ -125,6 +125,17 @@ def test_the_guide_tells_of_every_dashboard_and_of_no_other() -> None:
     assert sorted(told) == sorted((board["title"], board["uid"]) for board in BOARDS.values())
 
 
+def test_the_guide_shows_every_dashboard_and_every_picture_is_shown() -> None:
+    pictures = {path.name for path in (ROOT / "docs" / "dashboards").iterdir()}
+    shown = re.findall(r"\(dashboards/([\w-]+\.webp)\)", (ROOT / "docs/dashboards.md").read_text())
+    assert sorted(shown) == sorted(pictures)
+    assert {f"{board['uid']}.webp" for board in BOARDS.values()} <= pictures
+    front = re.findall(r"\(docs/dashboards/([\w-]+\.webp)\)", (ROOT / "README.md").read_text())
+    assert set(front) <= pictures
+    assert len(front) == 2
+    assert sum(path.stat().st_size for path in (ROOT / "docs" / "dashboards").iterdir()) < 4e6
+
+
 # -- in the house style -----------------------------------------------------------------------
 
 

@@ -80,9 +80,9 @@ BOARD: Final = Board(
                     ],
                     columns=[
                         Column("alertname", "alert"),
-                        Column("severity", "severity"),
-                        Column("domain", "domain"),
-                        Column("Value", "time firing", unit=SECONDS),
+                        Column("severity", "severity", width=90),
+                        Column("domain", "domain", width=105),
+                        Column("Value", "time firing", unit=SECONDS, width=110),
                     ],
                     sort=("time firing", True),
                 ),

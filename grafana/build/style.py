@@ -605,6 +605,8 @@ class Number(Panel):
     history: bool = False
     steps: Sequence[tuple[float | None, str]] = ()
     scored: str | None = None
+    empty: str = "no data"
+    """What is said where there is nothing."""
 
     def build(self) -> model.Panel:
         """The panel as Grafana wants it."""
@@ -619,7 +621,7 @@ class Number(Panel):
             else kinds.BigValueTextMode.AUTO
         )
         panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
-        panel.no_value("no data")
+        panel.no_value(self.empty)
         if self.steps:
             panel.thresholds(_steps(*self.steps)).color_scheme(_BY_STEPS)
         else:
@@ -1040,7 +1042,7 @@ def firing(
                 looks=[Look("links", [{"title": "Runbook", "url": runbook, "targetBlank": True}])],
             ),
             *([Column("domain", "domain", width=105)] if domain is None else []),
-            Column("where", "where", width=150),
+            *([Column("where", "where", width=150)] if span >= _WIDE else []),
             Column("Value #B", "since", unit=SINCE, width=130),
         ],
         sort=("severity", False),

@@ -7,6 +7,7 @@ from typing import Final
 from grafana.build import kpis
 from grafana.build.style import (
     BYTES,
+    COLOURS,
     COUNT,
     ORANGE,
     PER_MINUTE,
@@ -74,10 +75,11 @@ BOARD: Final = Board(
                     by="age_class",
                     queries=[
                         Prom(
-                            "sum by (age_class) (increase(video_upload_ended_by_age_total"
-                            '{outcome="abandoned"}[$__range]))',
-                            "{{age_class}}",
+                            "sum(increase(video_upload_ended_by_age_total"
+                            f'{{outcome="abandoned", age_class="{age}"}}[$__range]))',
+                            age,
                         )
+                        for age in COLOURS["age_class"]
                     ],
                 ),
                 kpis.by_segment("upload_abandonment_ratio", "age_class", span=8),

@@ -47,7 +47,7 @@ BOARD: Final = Board(
             "Are the parts well?",
             [
                 kpis.now("api_error_ratio", span=5),
-                kpis.now("response_time_p95_seconds", span=5),
+                kpis.now("response_time_p95_seconds"),
                 kpis.now("storage_available", span=4),
                 kpis.now("storage_efficiency_ratio", span=5),
                 Number(
@@ -55,7 +55,7 @@ BOARD: Final = Board(
                     question="Since when does the youngest exporter process run?",
                     good="Since the last release; minutes, again and again, are a crash loop.",
                     unit=SECONDS,
-                    span=5,
+                    span=4,
                     queries=[
                         Prom(f"min({of_exporter('time() - process_start_time_seconds')})", "up for")
                     ],
@@ -65,14 +65,13 @@ BOARD: Final = Board(
         Row(
             "Does the API answer well?",
             [
-                kpis.over_time("api_error_ratio"),
-                kpis.by_segment("api_error_ratio", "route", chosen=True),
+                kpis.over_time("api_error_ratio", span=8),
+                kpis.by_segment("api_error_ratio", "route", span=8, chosen=True),
                 Series(
                     title="API calls per second, by route",
                     question="How much is asked of each route?",
                     good="Follows the time of day; chunks are the most.",
                     unit=PER_SECOND,
-                    span=6,
                     by="route",
                     stacked=True,
                     queries=[

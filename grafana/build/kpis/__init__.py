@@ -133,6 +133,7 @@ def now(kpi: str, *, span: int = 6) -> Number:
             Prom(f'kpi:score{{kpi="{kpi}"}}', "is"),
         ],
         scored="C",
+        empty=about.empty,
     )
 
 

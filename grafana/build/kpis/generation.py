@@ -55,6 +55,7 @@ KPIS: Final = (
         "What does a delivered video cost, as a share of its own mean of 30 days?",
         "At the target line or below; 100 % is as usual.",
         "generation-business",
+        "nothing to compare with yet",
     ),
     Kpi(
         "premium_conversion_ratio",
@@ -69,6 +70,7 @@ KPIS: Final = (
         "How far is the revenue of the last day from the mean day of the 28 before?",
         "Around zero or above; no data means that there are no four weeks to compare with.",
         "generation-business",
+        "nothing to compare with yet",
     ),
     Kpi(
         "retention_ratio",
@@ -76,5 +78,6 @@ KPIS: Final = (
         "Of the people active 30 to 60 days ago, how many were active in the last 30 days?",
         "Above the target line; it moves over weeks, never over hours.",
         "generation-business",
+        "nothing to compare with yet",
     ),
 )

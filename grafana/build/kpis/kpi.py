@@ -20,6 +20,8 @@ class Kpi:
     question: str
     good: str
     board: str
+    empty: str = "no data"
+    """What is said while it has no value."""
 
     @property
     def unit(self) -> str:
