@@ -130,5 +130,5 @@ clean: ## remove what can be made again; .run, which holds data, stays
 	rm -rf tests/clients/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
+.PHONY: clients help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
 	bench golden lock tusd clean
