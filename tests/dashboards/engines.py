@@ -95,14 +95,20 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, target: str, rules: Iterable[Path]) -> Iterator[Prometheus]:
-    """Run Prometheus on ``target`` and ``rules``, every second or two."""
+def prometheus(
+    folder: Path, target: str, rules: Iterable[Path], scrape: str = "1s"
+) -> Iterator[Prometheus]:
+    """Run Prometheus on ``target`` every ``scrape``, and on ``rules`` every second."""
     copies = folder / "rules"
     copies.mkdir()
     for path in rules:
         (copies / path.name).write_text(_at_once(path))
     config = {
-        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
+        "global": {
+            "scrape_interval": scrape,
+            "scrape_timeout": scrape,
+            "evaluation_interval": "1s",
+        },
         "rule_files": [f"{copies}/*.yml"],
         "scrape_configs": [{"job_name": "exporter", "static_configs": [{"targets": [target]}]}],
     }
