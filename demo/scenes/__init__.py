@@ -4,10 +4,11 @@
 and bad hours; only uploads (:mod:`demo.life`) come with a truth to compare with.
 """
 
-from demo.scenes import generations, players, plays, services, visits
+from demo.scenes import embeds, generations, players, plays, services, visits
 from demo.scenes.flow import Scene
 
 SCENES: tuple[Scene, ...] = (
+    embeds.messages,
     generations.messages,
     players.messages,
     plays.messages,
