@@ -188,7 +188,7 @@ async def test_a_backup_is_an_instance_that_goes_on(tmp_path: Path, running: boo
     await send(exporter.url, range(100))
     directory = {"EXPORTER_JOURNAL__DIRECTORY": str(exporter.directory)}
     if running:
-        pid = {"EXPORTER_PID": str(exporter.process.pid)}
+        pid = {"PID_OF_EXPORTER": str(exporter.process.pid)}
         await run(hot, {**backup, **directory, **pid})
         await send(exporter.url, range(100, 150))
         await exporter.kill()
