@@ -585,18 +585,33 @@ def test_every_column_of_a_table_and_every_trait_of_a_map_is_filled_by_a_query(
 ) -> None:
     tables = [(board, panel) for board, panel in PANELS if panel["type"] in {"table", "geomap"}]
     assert {panel["type"] for _, panel in tables} == {"table", "geomap"}
-    for board, panel in tables:
-        fields = {"Value"} if len(panel["targets"]) == 1 else set()
-        for transformation in panel["transformations"]:
-            if transformation["id"] == "calculateField":
-                fields.add(transformation["options"]["alias"])
-        for target in panel["targets"]:
-            choices = everything(board, metrics)
-            if target["datasource"]["type"] == "influxdb":
-                for series in points.query(filled(target["query"], choices)):
-                    fields |= {*series["columns"], *series["tags"]}
-            else:
-                fields.add(f"Value #{target['refId']}")
-                for row in metrics.now(filled(target["expr"], choices)):
-                    fields |= set(row["metric"])
-        assert shown_fields(panel) <= fields, f"{board['uid']} / {panel['title']}"
+    deadline = time.monotonic() + PATIENCE
+    waiting = tables
+    while waiting and time.monotonic() < deadline:
+        waiting = [
+            (board, panel)
+            for board, panel in waiting
+            if not shown_fields(panel) <= filled_fields(board, panel, metrics, points)
+        ]
+        time.sleep(0.5)
+    assert not waiting, [f"{board['uid']} / {panel['title']}" for board, panel in waiting]
+
+
+def filled_fields(
+    board: dict[str, Any], panel: dict[str, Any], metrics: Prometheus, points: InfluxDb
+) -> set[str]:
+    """The fields that the queries of a panel and its quotients make."""
+    fields = {"Value"} if len(panel["targets"]) == 1 else set()
+    for transformation in panel["transformations"]:
+        if transformation["id"] == "calculateField":
+            fields.add(transformation["options"]["alias"])
+    for target in panel["targets"]:
+        choices = everything(board, metrics)
+        if target["datasource"]["type"] == "influxdb":
+            for series in points.query(filled(target["query"], choices)):
+                fields |= {*series["columns"], *series["tags"]}
+        else:
+            fields.add(f"Value #{target['refId']}")
+            for row in metrics.now(filled(target["expr"], choices)):
+                fields |= set(row["metric"])
+    return fields

@@ -194,7 +194,6 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "shaka": GREEN,
         "pillarbox": SKY,
         "native": PURPLE,
-        "pillarbox": SKY,
         "other": GREY,
     },
     "format": {"tracker": BLUE, "events": GREEN, "cmcd": ORANGE, "other": GREY},

@@ -98,7 +98,7 @@ class Prometheus:
 def prometheus(
     folder: Path, target: str, rules: Iterable[Path], scrape: str = "1s"
 ) -> Iterator[Prometheus]:
-    """Run Prometheus on ``target`` every ``scrape``, and on ``rules`` every second."""
+    """Run Prometheus on ``target`` and ``rules``, every ``scrape``."""
     copies = folder / "rules"
     copies.mkdir()
     for path in rules:
@@ -107,7 +107,7 @@ def prometheus(
         "global": {
             "scrape_interval": scrape,
             "scrape_timeout": scrape,
-            "evaluation_interval": "1s",
+            "evaluation_interval": scrape,
         },
         "rule_files": [f"{copies}/*.yml"],
         "scrape_configs": [{"job_name": "exporter", "static_configs": [{"targets": [target]}]}],
