@@ -40,7 +40,6 @@ class Post(NamedTuple):
     """One beacon that a player posted, and what it was told."""
 
     at: float
-    answered: float
     body: str
     status: int
 
@@ -164,7 +163,7 @@ class Site:
         if request.method == hdrs.METH_POST:
             if stage.stormy or (stage.stormy_seconds and not stage.posts):
                 response.set_status(500)
-            stage.posts.append(Post(at, time.time(), body.decode(), response.status))
+            stage.posts.append(Post(at, body.decode(), response.status))
         return response
 
 
