@@ -49,9 +49,12 @@ def application(file: Path) -> web.Application:
         received_at = datetime.now(UTC)
         with file.open("a") as kept:
             kept.write(json.dumps({"received_at": received_at.isoformat(), **notification}) + "\n")
-        # What is only repeated, as the heartbeat is, is kept but not printed again.
-        for line in (each for each in readable if each not in printed):
-            printed.add(line)
+        for line in readable:
+            # What is only repeated is kept but not printed again; each beat of the heart is new.
+            what = "heartbeat" if notification["receiver"] == "heartbeat" else line
+            if what in printed:
+                continue
+            printed.add(what)
             print(received_at.astimezone().strftime("%H:%M:%S"), line, flush=True)  # noqa: T201
         return web.Response(text="ok")
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from demo.hours import GOOD, Weather
 from demo.message import Message
 from demo.scenes.flow import Times, flow, page, told
-from demo.world import Person, pick, somebody, spread
+from demo.world import EXPERIMENT, VARIANTS, Person, pick, somebody, spread
 
 PER_SECOND: Final = 0.5
 TRACKED: Final = 0.25
@@ -171,6 +171,8 @@ def _events(viewing: Viewing) -> Iterator[Said]:
             "country": person.country.code,
             "network": person.network,
             "cdn": viewing.cdn,
+            "experiment": EXPERIMENT,
+            "variant": rng.choice(VARIANTS),
         },
     )
     startup = spread(rng, 0.8 * math.sqrt(slow), 0.4)
