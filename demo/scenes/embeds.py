@@ -1,4 +1,4 @@
-"""The service on the pages of partners: their pages use Faro's SDK, their players speak EPAS."""
+"""The service at partners: pages with Faro's SDK, players that speak EPAS, uploads through tusd."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from demo.hours import GOOD
-from demo.message import Message
+from demo.message import Message, encode
 from demo.scenes.flow import Times, flow, page
 from demo.world import Person, pick, somebody, spread
 
 PER_SECOND: Final = 0.12
 HOST: Final = "https://partner.example.org"
 PAGES: Final = ((5.0, "/watch/1"), (2.0, "/courses/7"), (1.0, "/"))
+UPLOADS: Final = 0.3
+"""Share of the visits in which something is uploaded."""
 LOGS: Final = ((6.0, "info"), (3.0, "warn"), (1.0, "error"))
 
 
@@ -30,6 +32,8 @@ def _visit(times: Times, rng: Random, name: str, began: float) -> Iterator[Messa
     session = _unique(name, "session")
     yield _batch(times, rng, began, person, session)
     yield from _play(times, rng, began + 3.0, person, session)
+    if rng.random() < UPLOADS:
+        yield from _upload(times, rng, began + 5.0, person, session)
 
 
 def _unique(name: str, part: str) -> str:
@@ -109,3 +113,30 @@ def _play(
             after += spread(rng, 1.5 * weather.slowing, 0.5)
             yield say("buffered")
     yield say("stopped", reason="aborted")
+
+
+def _upload(
+    times: Times, rng: Random, began: float, person: Person, session: str
+) -> Iterator[Message]:
+    """What tusd tells of one upload: its beginning, how far it is, how it ended."""
+    size = round(spread(rng, 12_000_000, 0.6))
+    per_second = 2_000_000 / times.weather(began).slowing
+    terminated = rng.random() < 0.05
+    name = _unique(session, "upload").replace("-", "")
+
+    def hook(kind: str, after: float, offset: int) -> Message:
+        upload = {"ID": name, "Size": size, "Offset": offset, "MetaData": {"filetype": "video/mp4"}}
+        header = {"User-Agent": [person.device.user_agent], "Upload-Offset": ["0"]}
+        request = {"Method": "PATCH", "URI": f"/files/{name}", "Header": header}
+        body = {"Type": kind, "Event": {"Upload": upload, "HTTPRequest": request}}
+        at = began + after
+        return Message(at, "/hooks/tusd", {"Content-Type": "application/json"}, encode(body))
+
+    takes = size / per_second
+    yield hook("post-create", 0.0, 0)
+    for second in range(1, int(takes)):
+        yield hook("post-receive", float(second), round(second * per_second))
+        if terminated and second > 1:
+            yield hook("post-terminate", second + 0.5, round(second * per_second))
+            return
+    yield hook("post-finish", takes, size)
