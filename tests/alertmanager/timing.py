@@ -136,7 +136,8 @@ def _prometheus(folder: Path, exporter: str, alertmanager: str) -> Server:
     targets.mkdir(parents=True)
     (folder / "rules").symlink_to(ROOT / "rules")
     config = folder / "prometheus" / "prometheus.yml"
-    config.symlink_to(ROOT / "prometheus" / "prometheus.yml")
+    for name in ("prometheus.yml", "operations_token"):
+        (folder / "prometheus" / name).symlink_to(ROOT / "prometheus" / name)
     for name, address in (("exporter", exporter), ("alertmanager", alertmanager)):
         (targets / f"{name}.json").write_text(f'[{{"targets": ["{address}"]}}]')
     port = free_port()

@@ -5,6 +5,7 @@ sides have the clock of the page, so a busy machine makes plays slower, but not 
 The pages of `docs/clients` say what a player cannot tell; where it cannot, a test says so too.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,9 @@ def test_what_is_posted_again_and_again_counts_once(plays: Plays) -> None:
     accepted = play.by("type", "exporter_events_accepted_total")
     assert accepted == {"playback.sampled": len(play.told)}, str(play)
     assert play.value("exporter_events_duplicate_total") == posted - len(play.told), str(play)
-    assert play.value("video_playback_beacons_expected_total", format="cmcd") == len(play.told)
+    # Shaka may give one number to two reports.
+    numbers = {re.findall(r"\bsn=(\d+)", line)[0] for line in play.told}
+    assert play.value("video_playback_beacons_expected_total", format="cmcd") == len(numbers)
     assert play.value("video_playback_beacons_missing_total", format="cmcd") == 0.0, str(play)
 
 
@@ -210,8 +213,7 @@ def test_a_player_that_knows_no_order_to_stop_is_not_counted_all_the_same(plays:
     """To dash.js every refusal is a failure of the server, and Shaka tries everything twice."""
     play = plays["refused"]
 
-    playing = play.at("playing")
-    assert [post for post in play.posts if post.at > playing + SOON] != [], str(play)
+    assert len(play.posts) > len({post.body for post in play.posts}), str(play)
     assert play.by("reason", "exporter_events_rejected_total") == {"unwanted": len(play.posts)}
     assert play.by("type", "exporter_events_accepted_total") == {}, str(play)
 
