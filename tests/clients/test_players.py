@@ -191,9 +191,10 @@ def test_what_is_posted_again_and_again_counts_once(plays: Plays) -> None:
     accepted = play.by("type", "exporter_events_accepted_total")
     assert accepted == {"playback.sampled": len(play.told)}, str(play)
     assert play.value("exporter_events_duplicate_total") == posted - len(play.told), str(play)
-    # Shaka may give one number to two reports.
+    # Shaka may give one number to two reports; the last one may come when the end is counted.
     numbers = {re.findall(r"\bsn=(\d+)", line)[0] for line in play.told}
-    assert play.value("video_playback_beacons_expected_total", format="cmcd") == len(numbers)
+    expected = play.value("video_playback_beacons_expected_total", format="cmcd")
+    assert len(numbers) - 1 <= expected <= len(numbers), str(play)
     assert play.value("video_playback_beacons_missing_total", format="cmcd") == 0.0, str(play)
 
 
