@@ -192,18 +192,18 @@ class Application:
             tls=_tls(settings.operations),
         )
         own = key.load(settings.journal.directory)
-        words = settings.samples.words
+        words, clients = settings.samples.words, _clients(settings)
         cleaner = Privacy(settings.lists, own, words=words)
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
         receiver = Receiver(
             engine=engine,
-            formats=formats(DOMAINS, cleaner, _clients(settings)),
+            formats=formats(DOMAINS, cleaner, clients),
             nameless=formats(
                 DOMAINS,
                 Privacy(settings.lists, own, nameless=True, words=words),
-                _clients(settings),
+                clients,
             ),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,

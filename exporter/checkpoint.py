@@ -251,17 +251,16 @@ class StateFile:
             points = 0
             for person in people:
                 said = f'="{person}"'
-                for table, column in (("outbox", "lines"), ("set_aside", "line")):
+                for table, column, change in _NAMING:
                     rows = self._db.execute(
                         f"SELECT number, {column} FROM {table} WHERE instr({column}, ?)",  # noqa: S608
                         (said,),
                     ).fetchall()
                     points += sum(text.count(said) for _, text in rows)
                     self._db.executemany(
-                        f"UPDATE {table} SET {column} = ? WHERE number = ?",  # noqa: S608
+                        change,
                         [(text.replace(said, f'="{FORGOTTEN}"'), number) for number, text in rows],
                     )
-                self._db.execute("UPDATE outbox SET bytes = length(lines)")
                 self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (person,))
             return points
 
@@ -300,6 +299,13 @@ class StateFile:
             )
 
         _transaction(self._db, done)
+
+
+_NAMING: Final = (
+    ("outbox", "lines", "UPDATE outbox SET lines = ?1, bytes = length(?1) WHERE number = ?2"),
+    ("set_aside", "line", "UPDATE set_aside SET line = ?1 WHERE number = ?2"),
+)
+"""Where points wait: the table, the column that holds them, and how one row is changed."""
 
 
 def _digest(refusal: Refusal) -> bytes:
