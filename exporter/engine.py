@@ -100,10 +100,24 @@ class Engine:
             self.applied = position
             self.replayed += 1
             if self.replayed % REPLAY_STRETCH == 0:
-                self._save(*self._snapshot())
+                self._save_early()
         self.clock.not_before(pipeline.now)
         self.backlog = self._state.backlog()
         self.dead_letters = self._state.dead_letters()
+
+    def _save_early(self) -> None:
+        """Save within a replay; where that fails, as on a full disk, it is done later.
+
+        What is on disk is counted all the same: the start must not end.
+        """
+        if self._unsaved is None:
+            self._unsaved = self._snapshot()
+        try:
+            self._save(*self._unsaved)
+        except sqlite3.Error:
+            log.warning("a checkpoint within the replay failed; it is tried again", exc_info=True)
+        else:
+            self._unsaved = None
 
     def start(self) -> None:
         """Begin to take entries, on the running loop."""
@@ -270,6 +284,8 @@ class Engine:
 
     async def close(self) -> None:
         """Write what is queued, count it, save it, and let go of the files."""
+        if self._turned_away.any:
+            self._append(self._turned_away.entry(self.clock.now(), ()), None)
         await asyncio.get_running_loop().run_in_executor(None, self.journal.close)
         # The last commits were handed to this loop; they come before this continues.
         await asyncio.sleep(0)
@@ -298,6 +314,11 @@ class _TurnedAway:
         """Whether there is room for one more sample."""
         return self._kept < MOST_SAMPLES
 
+    @property
+    def any(self) -> bool:
+        """Whether anything was turned away that is not yet written down."""
+        return bool(self._samples or self._counts or self._limited or self.refused)
+
     def renew(self) -> None:
         """Make room for samples: once a second, so that bad beacons cannot cost all our time."""
         self._kept = 0
@@ -313,7 +334,7 @@ class _TurnedAway:
 
     def entry(self, now: float, events: tuple[Event, ...]) -> Entry:
         """An entry that carries all of it away."""
-        if not (self._samples or self._counts or self._limited or self.refused):
+        if not self.any:
             return Entry(now, events)
         counted = (Refusal(reason, count=count) for reason, count in self._counts.items())
         entry = Entry(now, events, (*self._samples, *counted), self._limited, self.refused)

@@ -1,4 +1,8 @@
-"""What runs on a timer. apscheduler lives here."""
+"""What runs on a timer, and what runs by the clock. apscheduler lives here.
+
+A timer counts seconds by the monotonic clock: a step of the wall clock neither stops it nor makes
+it catch up. apscheduler reads the wall clock, which is right for an hour of the day alone.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +27,26 @@ RETRY_MINUTES: Final = 10
 is done for the day."""
 
 
+LOOK_SECONDS: Final = 60.0
+"""The wall clock may have been set: so often is looked whether the hour of something has come."""
+
+
 class Hour(NamedTuple):
     """An hour of each day, or of one day of the week (``mon``), by the clock of a zone."""
 
     zone: ZoneInfo
     hour: int
     weekday: str = "*"
+
+    def trigger(self) -> dict[str, Any]:
+        """The same as apscheduler says it."""
+        return {
+            "trigger": "cron",
+            "day_of_week": self.weekday,
+            "hour": self.hour,
+            "minute": f"*/{RETRY_MINUTES}",
+            "timezone": self.zone,
+        }
 
 
 class Job(NamedTuple):
@@ -37,18 +55,6 @@ class Job(NamedTuple):
     name: JobName
     every: float | Hour
     work: Callable[[], Awaitable[None]]
-
-    def trigger(self) -> dict[str, Any]:
-        """The same as apscheduler says it."""
-        if isinstance(self.every, Hour):
-            return {
-                "trigger": "cron",
-                "day_of_week": self.every.weekday,
-                "hour": self.every.hour,
-                "minute": f"*/{RETRY_MINUTES}",
-                "timezone": self.every.zone,
-            }
-        return {"trigger": "interval", "seconds": self.every}
 
 
 class Jobs:
@@ -60,7 +66,9 @@ class Jobs:
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self.succeeded: dict[JobName, float] = {}
+        self._timers: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     def last_successes(self) -> Iterator[tuple[JobName, float]]:
         """When each job that runs all the time last did its work; 0 where it has not yet."""
@@ -70,26 +78,46 @@ class Jobs:
 
     def start(self) -> None:
         """Begin, on the running loop."""
-        # apscheduler tells of every run, once a second, and of every turn that a slow run skips;
-        # what matters of that is exporter_job_last_success_timestamp_seconds.
+        # apscheduler tells of every turn that a slow run skips; what fails is logged here.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for job in self._jobs:
-            self._scheduler.add_job(
-                self._run,
-                args=(job,),
-                **job.trigger(),
-                coalesce=True,
-                max_instances=1,
-                misfire_grace_time=None,
-            )
+            if isinstance(job.every, Hour):
+                self._scheduler.add_job(
+                    self._run,
+                    args=(job,),
+                    **job.every.trigger(),
+                    coalesce=True,
+                    max_instances=1,
+                    misfire_grace_time=None,
+                )
+            else:
+                self._timers.append(asyncio.create_task(self._repeat(job, job.every)))
         self._scheduler.start()
+        self._timers.append(asyncio.create_task(self._look()))
 
     async def stop(self, seconds: float) -> None:
         """Begin nothing more, and give what runs so many seconds to end by itself."""
+        self._stopping = True
         self._scheduler.pause()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
         self._scheduler.shutdown(wait=False)
+        for timer in self._timers:
+            timer.cancel()
+
+    async def _repeat(self, job: Job, seconds: float) -> None:
+        """Run a job so many seconds after it was begun last, or as soon as it has ended."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while not self._stopping:
+            due = max(due + seconds, loop.time())
+            await asyncio.sleep(due - loop.time())
+            await self._run(job)
+
+    async def _look(self) -> None:
+        while not self._stopping:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._scheduler.wakeup()
 
     async def _run(self, job: Job) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())

@@ -52,12 +52,15 @@ def test_an_id_is_known_for_half_the_window_at_least_and_for_the_window_at_most(
     assert not knows(dedup, ID)
 
 
-def test_after_a_long_silence_nothing_is_known() -> None:
+def test_after_a_long_outage_what_came_last_is_known_for_half_a_window_more() -> None:
     dedup = Dedup(WINDOW)
     turned(dedup, 1.0)
     dedup.first(ID)
-    turned(dedup, 1.0 + 10 * WINDOW)
+    back = 1.0 + 10 * WINDOW
+    turned(dedup, back, back + HALF - 1)
+    assert knows(dedup, ID)
 
+    turned(dedup, back + HALF)
     assert not knows(dedup, ID)
     assert len(dedup) == 0
 

@@ -188,6 +188,28 @@ async def test_a_long_journal_is_saved_while_it_is_replayed(
     assert series(again) == series(engine)
 
 
+async def test_a_replay_whose_checkpoints_fail_counts_all_and_saves_it_later(
+    files: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines_module, "REPLAY_STRETCH", 3)
+    engine = files.start()
+    for number in range(8):
+        await tell(engine, {"type": "upload.completed", "upload_id": f"u{number}"})
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines_module.StateFile, "save", full)
+        again = files.start()
+    assert (again.replayed, again._saved) == (8, 0)
+    assert series(again) == series(engine)
+    await again.close()
+    last = files.start()
+    assert (last.replayed, last._saved) == (0, 8)
+    assert series(last) == series(engine)
+
+
 async def test_a_state_without_its_journal_goes_on_counting(files: Engines) -> None:
     engine = files.start()
     for number in range(3):
@@ -389,6 +411,18 @@ async def test_closing_counts_and_saves_everything(files: Engines) -> None:
     assert all(each.done() and each.exception() is None for each in written)
     again = files.start()
     assert (again.replayed, again.applied) == (0, 50)
+
+
+async def test_closing_writes_down_what_was_turned_away_last(files: Engines) -> None:
+    engine = files.start()
+    engine.turn_away([Refusal(Rejection.MALFORMED)], limited=2)
+    engine.refuse()
+    await engine.close()
+
+    store = files.start().pipeline.store
+    assert store.value(telemetry.REJECTED, telemetry.ByReason(Rejection.MALFORMED)) == 1
+    assert store.value(telemetry.LIMITED) == 2
+    assert store.value(telemetry.REFUSED) == 1
 
 
 # -- what it says of itself ------------------------------------------------------------------
