@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -70,11 +69,10 @@ def forget(piped: Piped, *names: str) -> None:
 
 def kept(piped: Piped) -> str:
     """All states and all points."""
-    tables = piped.pipeline.sessions._states
+    sessions = piped.pipeline.sessions
+    sessions.changed()
     states = b"".join(
-        subject.encode() + msgspec.msgpack.encode(state)
-        for table in tables
-        for subject, state in table.items()
+        subject.encode() + body for bodies in sessions._asleep for subject, body in bodies.items()
     )
     return states.decode(errors="replace") + repr(piped.points)
 

@@ -45,11 +45,15 @@ def numbers(pipeline: Pipeline) -> dict[tuple[str, tuple[str, ...]], list[float]
     }
 
 
-def remembered(pipeline: Pipeline) -> dict[tuple[str, str], bytes | None]:
+def remembered(pipeline: Pipeline) -> dict[tuple[str, str], bytes]:
     """Every state, encoded."""
     sessions = pipeline.sessions
-    sessions._dirty.update({(0, subject): None for subject in sessions._states[0]})
-    return {(name, subject): body for name, subject, body in sessions.changed()}
+    sessions.changed()
+    return {
+        (lifecycle.name, subject): body
+        for lifecycle, bodies in zip(sessions.lifecycles, sessions._asleep, strict=True)
+        for subject, body in bodies.items()
+    }
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -415,7 +415,7 @@ def test_a_play_is_open_until_its_end_is_counted_and_then_remembered_for_a_day(
     piped.wait(SETTLE)
     assert counts() == (0, 1)
     piped.wait(7200.0)
-    (state,) = piped.pipeline.sessions._states[_place("play")].values()
+    state = piped.pipeline.sessions._state(_place("play"), "p1")
     assert state.facts is None, "long after its end nothing but its name is remembered"
     piped.beacon(PROGRESS, {"session_id": "p1", "watch_time_seconds": 50})
     assert piped.total("video_playback_watched_seconds_total") == 0

@@ -13,7 +13,7 @@ MOST_GAP: Final = 1000
 """A number further away than this from all others is absurd: a whole hour would be missing."""
 
 
-class Sequence(msgspec.Struct, gc=False):
+class Sequence(msgspec.Struct, gc=False, array_like=True):
     """The numbers seen of one play."""
 
     lowest: int

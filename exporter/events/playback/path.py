@@ -44,7 +44,7 @@ Sample = tuple[float, float, float, float]
 """Watched so far, position, speed, and the server's time of arrival; seconds."""
 
 
-class Path(msgspec.Struct, gc=False, omit_defaults=True):
+class Path(msgspec.Struct, gc=False, array_like=True):
     """Where one play was; bytes, because there are a hundred thousand of them."""
 
     waiting: bytes = b""

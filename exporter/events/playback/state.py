@@ -27,8 +27,11 @@ class Phase(IntEnum):
     OVER = 3
 
 
-class Facts(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
-    """What is known of one play; a bit of ``errors`` or ``absurd`` is a member of a list."""
+class Facts(msgspec.Struct, gc=False, kw_only=True, array_like=True):
+    """What is known of one play; a bit of ``errors`` or ``absurd`` is a member of a list.
+
+    Written down by place: names of this many would be half of it. What is new comes last.
+    """
 
     play_id: str
     began: float

@@ -1,0 +1,269 @@
+"""What 100,000 sessions that go on at once take: every kind in a process of its own.
+
+A session is told of as its clients do, from first word to the middle of its life, through the
+decoder and the pipeline. What it takes is the growth of the process, index and queue included.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from exporter.catalogue import Catalogue
+from exporter.dedup import Dedup
+from exporter.event import Patience
+from exporter.events import DOMAINS
+from exporter.formats import formats
+from exporter.formats.format import Sender
+from exporter.pipeline import Pipeline
+from exporter.privacy import Privacy
+from exporter.record import Entry
+from exporter.sessions import Sessions
+from exporter.store import Store
+
+GOAL_BYTES: Final = 1000
+TRACED: Final = 2_000
+"""Sessions of which every allocation is followed, which takes ten times as long."""
+
+_AT: Final = 1_700_000_000.0
+_AGENT: Final = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36"
+)
+
+Told = Iterator[dict[str, Any]]
+
+
+def _upload(number: int) -> Told:
+    about = {"upload_id": f"5e0e2a0c-9d6a-4a4e-8d43-0d2a{number:08x}"}
+    yield {
+        "type": "upload.started",
+        "file_size_bytes": 24_000_000 + number,
+        "content_type": "video/mp4",
+        "chunk_count": 16,
+        "user_agent": _AGENT,
+        "network": "4g",
+        "country": "DE",
+        "width": 1920,
+        "height": 1080,
+        **about,
+    }
+    for index in range(8):
+        yield {"type": "upload.chunk_received", "index": index, "ok": index != 3, **about}
+
+
+def _hooked_upload(number: int) -> Told:
+    """As tusd tells of it: how far it is, every second."""
+    about = {"upload_id": f"5e0e2a0c-9d6a-4a4e-8d43-0d2a{number:08x}"}
+    yield {"type": "upload.started", "file_size_bytes": 24_000_000 + number, **about}
+    for step in range(8):
+        received = (step + 1) * 1_000_000 + number
+        yield {"type": "upload.progressed", "from_bytes": 0, "received_bytes": received, **about}
+
+
+def _play(number: int) -> Told:
+    """A player that tells states and counts for itself."""
+    about = {"play_id": f"ebdb3da7-bc77-454e-9de0-a1df{number:08x}", "player": "native"}
+    yield {
+        "type": "playback.requested",
+        "video_id": f"video-{number % 5000}",
+        "course_id": f"course-{number % 100}",
+        "viewer": f"person-{number}",
+        "duration_seconds": 600.0 + number % 50,
+        "user_agent": _AGENT,
+        "network": "4g",
+        "country": "DE",
+        "sequence": 0,
+        **about,
+    }
+    yield {"type": "playback.started", "startup_seconds": 0.5 + number / 1e6, **about}
+    for step in range(1, 9):
+        yield {
+            "type": "playback.progressed",
+            "position_seconds": step * 15.0 + number / 1e6,
+            "watched_seconds": step * 15.0 + number / 1e6,
+            "pauses": step // 4,
+            "sequence": step,
+            **about,
+        }
+
+
+def _sampled_play(number: int) -> Told:
+    """As CMCD tells of it: a state and measurements, each time."""
+    about = {
+        "play_id": f"6e2fb550-c457-11e9-bb97-0800{number:08x}",
+        "video_id": f"video-{number % 5000}",
+        "player": "hls.js",
+        "user_agent": _AGENT,
+    }
+    states = ("starting", "playing", "playing", "rebuffering", *("playing",) * 6)
+    for step, state in enumerate(states):
+        yield {
+            "type": "playback.sampled",
+            "state": state,
+            "position_seconds": step * 10.0 + number / 1e6,
+            "bitrate_bps": 2_000_000 + number % 7 * 100_000,
+            "throughput_bps": 9_000_000 + number + step,
+            "buffer_seconds": 12.0 + number / 1e6 + step,
+            "ttfb_seconds": 0.05 + number / 1e9,
+            "sequence": step,
+            "at": _AT + number / 1e4 + step * 10,
+            **about,
+        }
+
+
+def _generation(number: int) -> Told:
+    about = {"generation_id": f"8e9242a4-60b6-48f9-8dfb-6ee4{number:08x}"}
+    at = _AT + number / 1e4
+    yield {"type": "generation.requested", "at": at, "provider": "replicate", **about}
+    yield {"type": "generation.started", "at": at + 4, "attempt": 1, **about}
+    failed = {"error": "503 overloaded", "provider": "replicate"}
+    yield {"type": "generation.failed", "at": at + 9, "attempt": 1, **failed, **about}
+    yield {"type": "generation.started", "at": at + 30, "attempt": 2, "provider": "mux", **about}
+    yield {"type": "generation.progressed", "at": at + 40, "attempt": 2, **about}
+
+
+def _page(number: int) -> Told:
+    """A page view in a session of its own, so two sessions and what somebody is."""
+    about = {
+        "page_view_id": f"view-0d2a{number:08x}",
+        "session_id": f"session-9d6a{number:08x}",
+        "user_id": f"person-{number}",
+        "url": "/watch/17",
+        "user_agent": _AGENT,
+        "country": "DE",
+    }
+    at = _AT + number / 1e4
+    yield {"type": "web.page_viewed", "at": at, **about}
+    for vital, value in (("ttfb", 0.2), ("fcp", 1.1), ("lcp", 1.9), ("cls", 0.02), ("inp", 0.1)):
+        measured = {"vital": vital, "value": value + number / 1e7}
+        yield {"type": "web.vital_measured", "at": at + 2, **measured, **about}
+    yield {
+        "type": "web.navigation_timed",
+        "at": at + 2,
+        "load_seconds": 1.2 + number / 1e7,
+        **about,
+    }
+    yield {"type": "web.action_taken", "at": at + 9, "action": "click", **about}
+
+
+def _anonymous_vital(number: int) -> Told:
+    """One of a page that names itself by the metric's id alone (web-vitals)."""
+    yield {
+        "type": "web.vital_measured",
+        "at": _AT + number / 1e4,
+        "vital": "lcp",
+        "value": 1.9 + number / 1e7,
+        "metric_id": f"v5-{number:013}",
+        "url": "/watch/17",
+        "user_agent": _AGENT,
+    }
+
+
+def _request(number: int) -> Told:
+    about = {"request_id": f"req-0d2a{number:08x}", "url": "/watch/17", "user_agent": _AGENT}
+    yield {"type": "web.request_made", "result": "ok", "duration_seconds": 0.3, **about}
+
+
+KINDS: Final[dict[str, Callable[[int], Told]]] = {
+    "upload, told by its server": _upload,
+    "upload, told by hooks": _hooked_upload,
+    "play, told by events": _play,
+    "play, told by CMCD": _sampled_play,
+    "generation": _generation,
+    "page view with its session": _page,
+    "vital of no page view": _anonymous_vital,
+    "request of a page": _request,
+}
+
+
+class _Instance:
+    """A pipeline as one instance has it, without its edges."""
+
+    def __init__(self) -> None:
+        catalogue = Catalogue(DOMAINS)
+        lifecycles = [each for domain in DOMAINS for each in domain.lifecycles]
+        self.sessions = Sessions(
+            lifecycles, {each.name: Patience(each.silence) for each in lifecycles}
+        )
+        self.pipeline = Pipeline(
+            store=Store(catalogue.durable, catalogue.members),
+            dedup=Dedup(7200.0),
+            sessions=self.sessions,
+        )
+        self._format = formats(DOMAINS, Privacy(catalogue.lists, bytes(32)))["/v1/events"]
+        self._sender = Sender("/v1/events", None, None, 500)
+
+    def tell(self, numbers: Iterable[int], kind: Callable[[int], Told]) -> None:
+        """Each of the sessions, step by step, as if they all went on at once."""
+        some = [list(kind(number)) for number in numbers]
+        for step in range(max(map(len, some))):
+            events = [each[step] for each in some if step < len(each)]
+            for start in range(0, len(events), 500):
+                body = json.dumps({"events": events[start : start + 500]}).encode()
+                parsed = self._format.parse(body, self._sender)
+                if parsed.rejected:
+                    raise SystemExit(f"refused: {parsed.rejected[0]}")
+                self.pipeline.apply(Entry(_AT + step * 15.0, parsed.events))
+        # What a checkpoint takes away.
+        self.pipeline.points.clear()
+        self.sessions.changed()
+        self.pipeline.dedup.fresh()
+        self.pipeline.store.changed()
+
+    def open(self) -> int:
+        return sum(still for _, still, _ in self.sessions.counts())
+
+
+def measure(name: str, count: int) -> dict[str, float]:
+    """In this process: bytes a session by growth, and by allocations that were followed."""
+    instance = _Instance()
+    _fill(instance, name, range(1000))
+    gc.collect()
+    tracemalloc.start()
+    _fill(instance, name, range(1_000_000, 1_000_000 + TRACED))
+    gc.collect()
+    allocated = tracemalloc.get_traced_memory()[0] / TRACED
+    tracemalloc.stop()
+    instance = _Instance()
+    # The first sessions fill what all share: caches, buffers, arenas.
+    _fill(instance, name, range(100, 1100))
+    gc.collect()
+    process = psutil.Process()
+    resident = process.memory_info().rss
+    _fill(instance, name, range(2_000_000, 2_000_000 + count))
+    gc.collect()
+    grown = (process.memory_info().rss - resident) / count
+    return {"allocated": allocated, "resident": grown, "open": instance.open() / (count + 1000)}
+
+
+def _fill(instance: _Instance, name: str, numbers: range) -> None:
+    for start in range(numbers.start, numbers.stop, 1000):
+        instance.tell(range(start, min(start + 1000, numbers.stop)), KINDS[name])
+
+
+def run(count: int) -> None:
+    """Print what a session of each kind takes."""
+    print(f"{'':28}  open each  allocated B  resident B  {count:,} of them, MB")
+    for name in KINDS:
+        command = [sys.executable, "-m", "bench.open_sessions", name, str(count)]
+        said = subprocess.run(  # noqa: S603 - ourselves
+            command, check=True, capture_output=True, text=True, cwd=Path.cwd()
+        ).stdout
+        found = json.loads(said)
+        print(
+            f"{name:28}  {found['open']:9.2f}  {found['allocated']:11.0f}  "
+            f"{found['resident']:10.0f}  {found['resident'] * count / 1e6:8.1f}"
+        )
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
