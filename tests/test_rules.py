@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from exporter.catalogue import BUDGET
 from exporter.metric import Histogram
 from tests.dashboards.engines import Prometheus, prometheus
 from tests.dashboards.target import CATALOGUE, serving
@@ -288,7 +289,7 @@ def test_an_alert_fires_when_it_should_and_not_one_step_earlier(rule: Rule) -> N
 def test_an_alert_is_silent_where_nothing_is_wrong_and_where_nothing_is_known(name: str) -> None:
     silent = {one.story[1] for one in told() if one.alert == name and not one.firing}
     assert any("healthy" in story or story == "sixteen days" for story in silent)
-    assert any("without any" in story for story in silent) or name == "ExporterDown"
+    assert any("without any" in story for story in silent) or name == "ExporterMissing"
 
 
 # -- labels, texts, runbooks ------------------------------------------------------------------
@@ -334,6 +335,8 @@ def test_the_window_does_the_waiting() -> None:
         # One more look of its group: what pages leaves within 20 s.
         **dict.fromkeys(("ServiceDown", "ExporterDown"), ("5s",)),
         "ExporterRefusing": ("5s", "1m"),
+        # A Prometheus that begins finds the first exporter within ten seconds.
+        "ExporterMissing": ("30s",),
         "StorageUnavailable": (None,),
         **dict.fromkeys(ALWAYS, (None,)),
     }
@@ -607,6 +610,16 @@ def _override_faults(rule: Rule, rules: list[Rule]) -> Iterator[str]:
 
 def test_the_numbers_of_the_team_make_sense() -> None:
     assert not faults(rules_in(THRESHOLDS))
+
+
+def test_an_exporter_as_shipped_is_within_the_series_that_an_alert_allows() -> None:
+    (allowed,) = [
+        float(rule["expr"])
+        for rule in rules_in(THRESHOLDS)
+        if rule["labels"].get("alert") == "SeriesBudget"
+    ]
+    # Beside the families of the catalogue there are those of the process.
+    assert CATALOGUE.most_series() + 20 <= allowed < BUDGET
 
 
 def test_the_examples_of_overrides_make_sense_as_well() -> None:
