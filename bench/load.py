@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 HEAD = (
-    "POST /api/analytics/upload-performance HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    "Content-Type: text/plain;charset=UTF-8\r\nAccept: */*\r\n"
+    "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    "Content-Type: {kind}\r\nAccept: */*\r\n"
     "Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.9\r\n"
     "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/126.0.0.0 Safari/537.36\r\nReferer: https://video.example.com/upload\r\n"
-    "Sec-Fetch-Mode: no-cors\r\nContent-Length: "
+    "Sec-Fetch-Mode: no-cors\r\nContent-Length: {size}\r\n\r\n"
 )
 BODY = (
     '{{"totalTime":{time},"ttfb":210,"fileSize":24000000,"throughput":1900000,'
@@ -28,7 +29,21 @@ BODY = (
     '"success":true,"timestamp":{number}}}'
 )
 STEP = 0.001
+_STATUS = re.compile(rb"HTTP/1\.1 (\d)")
+_LONGEST_PART = len("HTTP/1.1 ")
 _numbers = itertools.count(time.time_ns())
+
+
+def request(path: str, body: bytes, kind: str = "text/plain;charset=UTF-8") -> bytes:
+    """A beacon as a browser sends it."""
+    return HEAD.format(path=path, kind=kind, size=len(body)).encode() + body
+
+
+def performance() -> bytes:
+    """The next report of an upload; each one is different."""
+    number = next(_numbers)
+    body = BODY.format(time=4000 + number % 9000, number=number).encode()
+    return request("/api/analytics/upload-performance", body)
 
 
 class Outcome(NamedTuple):
@@ -57,12 +72,11 @@ class _Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
 
-    def send(self, due: float) -> None:
-        body = BODY.format(time=4000 + len(self._latencies) % 9000, number=next(_numbers)).encode()
+    def send(self, due: float, beacon: bytes) -> None:
         self._due.append(due)
         if self.transport is None:
             raise ConnectionError("not connected")
-        self.transport.write(HEAD.encode() + b"%d\r\n\r\n" % len(body) + body)
+        self.transport.write(beacon)
 
     @property
     def waiting(self) -> int:
@@ -70,17 +84,23 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter()
-        text = self._rest + data
-        heads = text.split(b"HTTP/1.1 ")
-        # What may be cut off stays until the rest of it is there.
-        self._rest = b"" if text.endswith(b"}") else b"HTTP/1.1 " + heads.pop()
-        for head in heads:
-            if head:
-                self._latencies.append(now - self._due.popleft())
-                self.refused += not head.startswith(b"202")
+        text, end = self._rest + data, 0
+        for status in _STATUS.finditer(text):
+            self._latencies.append(now - self._due.popleft())
+            self.refused += status[1] != b"2"
+            end = status.end()
+        # What may be the beginning of the next answer.
+        self._rest = text[max(end, len(text) - _LONGEST_PART) :]
 
 
-async def drive(ports: Sequence[int], *, rate: float, seconds: float, connections: int) -> Outcome:
+async def drive(
+    ports: Sequence[int],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int,
+    beacon: Callable[[], bytes] = performance,
+) -> Outcome:
     """Send ``rate`` beacons a second to the ports in turn, and wait for the answers."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
@@ -96,7 +116,7 @@ async def drive(ports: Sequence[int], *, rate: float, seconds: float, connection
         while sent < (now - began) * rate:
             due = began + sent / rate
             worst = max(worst, now - due)
-            next(turns).send(due)
+            next(turns).send(due, beacon())
             sent += 1
         await asyncio.sleep(STEP)
     for _ in range(6000):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -59,19 +59,48 @@ def bare(cores: str) -> Iterator[Server]:
 
 
 @contextmanager
-def exporter(cores: str) -> Iterator[Server]:
-    """The product with every protection on, and its state on the disk of the checkout."""
-    port, operations = free_port(), free_port()
+def folder() -> Iterator[Path]:
+    """A folder on the disk of the checkout."""
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def exporter(
+    cores: str, settings: Mapping[str, str] | None = None, state: Path | None = None
+) -> Iterator[Server]:
+    """The product with every protection on, its state in ``state`` or a folder of its own.
+
+    ``settings`` are those that are not as shipped, by the name of the part and the knob.
+    """
+    port, operations = free_port(), free_port()
+    with folder() as directory:
         environment = {
-            "EXPORTER_JOURNAL__DIRECTORY": directory,
+            "EXPORTER_JOURNAL__DIRECTORY": str(state or directory),
             "EXPORTER_RECEIVER__PORT": str(port),
             "EXPORTER_OPERATIONS__PORT": str(operations),
             "EXPORTER_LOG_LEVEL": "WARNING",
+            **{f"EXPORTER_{name}": value for name, value in (settings or {}).items()},
         }
         command = [sys.executable, "-m", "exporter", "serve"]
         with _running("exporter", command, cores, environment) as run:
             yield _ready(Server("exporter", port, operations, run))
+
+
+@contextmanager
+def victoria_metrics(cores: str, port: int | None = None) -> Iterator[Server]:
+    """A real store of points, empty."""
+    port = port or free_port()
+    with folder() as directory:
+        command = [
+            tool("victoria-metrics", "victoria-metrics"),
+            f"-storageDataPath={directory}",
+            f"-httpListenAddr=127.0.0.1:{port}",
+            "-retentionPeriod=100y",
+            "-loggerLevel=ERROR",
+        ]
+        with _running("victoria-metrics", command, cores, {}) as run:
+            yield _ready(Server("victoria-metrics", port, port, run))
 
 
 @contextmanager
