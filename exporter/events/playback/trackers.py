@@ -7,7 +7,7 @@ has the same bytes and may overtake what was sent before it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -15,8 +15,8 @@ from exporter.event import UNKNOWN_COUNTRY, Beacon, Cleaner, Event, Name, Receiv
 from exporter.events.playback.classes import BeaconFormat
 from exporter.events.playback.told import Finished, Progressed, Requested
 
-Id = Name | int
-"""An id of the page's database may be a number."""
+Id = Name | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An id of the page's database may be a number, but none that is longer than a name may be."""
 
 
 class View(msgspec.Struct, gc=False):
