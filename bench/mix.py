@@ -20,7 +20,7 @@ POOL: Final = 2000
 
 _CMCD: Final = (
     'bl=(2100),br=(2400),cid="movie-{video}",e=t,mtp=(14400),pr=1,rc=200,sf=h,'
-    'sid="6e2fb550-c457-11e9-bb97-0800{name}",sn={step},st=v,sta=p,ts={at},v=2\n'
+    'sid="6e2fb550-c457-11e9-bb97-08000000{name}",sn={step},st=v,sta=p,ts={at},v=2\n'
 )
 
 
@@ -124,7 +124,7 @@ def _renamed(bodies: list[str]) -> Callable[[Turn], str]:
 
     def body(turn: Turn) -> str:
         person = turn.number % 1000
-        return bodies[person].replace(f"{person + 1001}", turn.name)
+        return bodies[person].replace(str(person + 1001), turn.name)
 
     return body
 
@@ -160,7 +160,7 @@ def turns() -> Iterator[Turn]:
     """Each name of the pool in turn, again and again."""
     for number in itertools.count():
         cycle, place = divmod(number // len(SOURCES), POOL)
-        yield Turn(number, f"{place + 10_000_000:08x}", cycle)
+        yield Turn(number, str(place + 3000), cycle)
 
 
 def requests() -> Callable[[], bytes]:
