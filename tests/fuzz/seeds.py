@@ -150,6 +150,10 @@ def _of_webhooks() -> Iterator[Seed]:
 
 
 def _of_players() -> Iterator[Seed]:
+    report = {"e": "t", "sid": "s1", "sn": 1, "sta": "p", "ts": 1795227669142, "v": 2, "cid": "c"}
+    times = {"bl": [21300], "br": [3200], "bs": True, "msd": 400, "pr": 1.08, "ec": ["E1"]}
+    for said in ({**report, **times}, [report, {**report, "sn": 2, **times}]):
+        yield Seed("/cmcd/dash.js", json.dumps(said).encode())
     for kind in ("init", "metadata", "playing", "paused", "seeking", "buffering", "ended", "error"):
         payload = {"duration": 60.5, "mode": "vod", "contentId": "v1", "message": "x", "level": "x"}
         body = {
