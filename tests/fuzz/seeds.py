@@ -150,6 +150,9 @@ def _of_webhooks() -> Iterator[Seed]:
 
 
 def _of_players() -> Iterator[Seed]:
+    counts = ("errors", "resolutionChanges", "downloadedBytesHTTP", "downloadedBytesP2P")
+    counted = dict.fromkeys((*counts, "uploadedBytesP2P", "bufferStalled", "resolution"), 3)
+    yield Seed("/api/v1/metrics/playback", json.dumps({**counted, "videoId": "v"}).encode())
     report = {"e": "t", "sid": "s1", "sn": 1, "sta": "p", "ts": 1795227669142, "v": 2, "cid": "c"}
     times = {"bl": [21300], "br": [3200], "bs": True, "msd": 400, "pr": 1.08, "ec": ["E1"]}
     for said in ({**report, **times}, [report, {**report, "sn": 2, **times}]):
