@@ -97,7 +97,7 @@ class Application:
             pipeline=_pipeline(settings, catalogue),
             process=process,
             clock=Clock(),
-            line=line,
+            line=partial(line, instance=settings.influx.instance),
         )
         self._targets = probes.targets(settings.probes, settings.labels.services)
         self._jobs = Jobs(self._timetable(), process=process, clock=self.engine.clock)

@@ -206,6 +206,10 @@ class Influx(Part):
     token_file: Path | None = Field(None, description="File that holds the token instead.")
     org: str = Field("video", description="Organisation.")
     bucket: str = Field("video", description="Bucket.")
+    instance: str = Field(
+        "",
+        description="Name of this exporter, a tag of points, where several write into one bucket.",
+    )
     timeout_seconds: float = Field(10.0, gt=0, description="Time one delivery may take.")
     every_seconds: float = Field(5.0, gt=0, description="Time between deliveries.")
     detail_days: int = Field(

@@ -120,3 +120,10 @@ def test_a_timestamp_is_server_time_to_the_millisecond_and_then_a_running_number
 
     assert {stamp // 1_000_000 for stamp in stamps} == {int(piped.now * 1000)}
     assert stamps == sorted(set(stamps))
+
+
+def test_the_name_of_an_instance_is_one_more_tag() -> None:
+    point = Point("video_heatmap", (("video", "v1"),), (("s0", 1.0),))
+    told = line(point, STAMP, instance="a b")
+    assert told == f"video_heatmap,video=v1,instance=a\\ b s0=1.0 {STAMP}"
+    assert line(point, STAMP, instance="") == line(point, STAMP)

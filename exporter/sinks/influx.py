@@ -25,10 +25,11 @@ _ABOUT_THE_LINES = {
 LONGEST_REASON = 300
 
 
-def line(point: Point, stamp: int) -> str:
+def line(point: Point, stamp: int, *, instance: str = "") -> str:
     """A point with its timestamp (ns) in line protocol, tags and fields in the domain's order.
 
-    Numbers are always floats, so that JavaScript's ``10`` and ``10.5`` are one type.
+    Numbers are always floats, so that JavaScript's ``10`` and ``10.5`` are one type. With a name
+    of the instance, the totals that several of them tell for one time stand beside each other.
     """
     fields = ",".join(
         [
@@ -38,7 +39,8 @@ def line(point: Point, stamp: int) -> str:
             for name, value in point.fields
         ]
     )
-    return f"{_series(point.measurement, point.tags)} {fields} {stamp}"
+    tags = (*point.tags, ("instance", instance)) if instance else point.tags
+    return f"{_series(point.measurement, tags)} {fields} {stamp}"
 
 
 @lru_cache(16_384)
