@@ -27,6 +27,11 @@ from tests.truth.videos import UNKNOWN, Plays, Truth, Video
 BOARD = Path(__file__).parents[1] / "grafana" / "dashboards" / "playback" / "playback-content.json"
 PANELS = {panel["title"]: panel for panel in json.loads(BOARD.read_text())["panels"]}
 POPULAR = "Popular videos"
+HEAT_PREFIXES = {
+    "Where it is watched": "s",
+    "What is watched again": "r",
+    "Where people leave": "d",
+}
 HEAT = {
     "Where it is watched": "shown",
     "What is watched again": "again",
@@ -159,13 +164,15 @@ async def _bars(
 ) -> Counter[int]:
     (query,) = _asked(title, span, video)
     rows = await database.query(query)
+    # What the bars stand on, the seconds that are watched at all, is asked as well.
+    prefix = HEAT_PREFIXES[title]
     assert len(rows) <= 1, f"{title} of {video} mixes {rows}"
     return Counter(
         {
             int(bar[1]): int(value)
             for row in rows
             for field, value in row.items()
-            if (bar := re.fullmatch(r"sum_[srd](\d+)", field)) and value is not None
+            if (bar := re.fullmatch(rf"sum_{prefix}(\d+)", field)) and value is not None
         }
     )
 

@@ -1,4 +1,4 @@
-"""The service at partners: pages with Faro's SDK, players that speak EPAS, uploads through tusd."""
+"""The service at partners: pages with Faro's SDK, players of EPAS and PeerTube, tusd."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ PAGES: Final = ((5.0, "/watch/1"), (2.0, "/courses/7"), (1.0, "/"))
 UPLOADS: Final = 0.3
 """Share of the visits in which something is uploaded."""
 LOGS: Final = ((6.0, "info"), (3.0, "warn"), (1.0, "error"))
+SHARED: Final = 0.2
+"""Share of the visits to a page with PeerTube's player."""
+REPORT_SECONDS: Final = 15.0
 
 
 def messages(times: Times, rng: Random) -> Iterator[Message]:
@@ -31,7 +34,10 @@ def _visit(times: Times, rng: Random, name: str, began: float) -> Iterator[Messa
     person = somebody(rng, times.weather(began).slowing)
     session = _unique(name, "session")
     yield _batch(times, rng, began, person, session)
-    yield from _play(times, rng, began + 3.0, person, session)
+    if rng.random() < SHARED:
+        yield from _shared(times, rng, began + 3.0, person)
+    else:
+        yield from _play(times, rng, began + 3.0, person, session)
     if rng.random() < UPLOADS:
         yield from _upload(times, rng, began + 5.0, person, session)
 
@@ -54,7 +60,9 @@ def _batch(times: Times, rng: Random, began: float, person: Person, session: str
     startup = round(spread(rng, 900 * slow, 0.5))
     exceptions = []
     if rng.random() < (0.01 if weather is GOOD else 0.15):
-        exceptions.append(item(type="TypeError", value="Failed to fetch", context={}))
+        fatal = rng.random() < 0.2
+        error = item(type="TypeError", value="Failed to fetch", context={}, fatal=fatal)
+        exceptions.append(error)
     body = {
         "meta": {
             "sdk": {"name": "faro-web", "version": "2.12.1"},
@@ -113,6 +121,31 @@ def _play(
             after += spread(rng, 1.5 * weather.slowing, 0.5)
             yield say("buffered")
     yield say("stopped", reason="aborted")
+
+
+def _shared(times: Times, rng: Random, began: float, person: Person) -> Iterator[Message]:
+    """What PeerTube's player has counted since its last report; it names no session."""
+    weather = times.weather(began)
+    video = f"video-{rng.randint(1, 18):02}"
+    for number in range(1, rng.randrange(3, 10)):
+        loaded = spread(rng, 4_000_000, 0.3)
+        peers = rng.random() * 0.6
+        body = {
+            "playerMode": "p2p-media-loader",
+            "resolution": 720,
+            "fps": 30,
+            "p2pEnabled": True,
+            "p2pPeers": rng.randrange(6),
+            "resolutionChanges": int(rng.random() < 0.1),
+            "errors": int(rng.random() < (0.005 if weather is GOOD else 0.1)),
+            "bufferStalled": int(rng.random() < 0.02 * weather.slowing**2),
+            "downloadedBytesHTTP": round(loaded * (1 - peers)),
+            "downloadedBytesP2P": round(loaded * peers),
+            "uploadedBytesP2P": round(loaded * rng.random() * 0.5),
+            "videoId": video,
+        }
+        at = began + number * REPORT_SECONDS
+        yield page(at, "/api/v1/metrics/playback", body, person.device.user_agent)
 
 
 def _upload(

@@ -195,19 +195,50 @@ BOARD: Final = Board(
                     ],
                 ),
                 Series(
-                    title="Absurd times and unknown events per minute",
-                    question="How often is a client's time not used, or an event not understood?",
-                    good="Few; a jump is a clock or a new sender.",
+                    title="Absurd numbers per minute, by domain",
+                    question="How many numbers were negative, or beyond what can be, and not used?",
+                    good="Hardly any; a jump is a clock, or a release of a client.",
                     unit=PER_MINUTE,
+                    by="scored domain",
+                    stacked=True,
                     queries=[
                         Prom(
-                            "sum(rate(video_upload_clamped_total[$__rate_interval])) * 60",
-                            "absurd times",
-                        ),
+                            f"sum(rate(video_{domain}_clamped_total[$__rate_interval])) * 60",
+                            domain,
+                        )
+                        for domain in ("upload", "generation", "playback", "web", "platform")
+                    ],
+                ),
+                Series(
+                    title="Told and not used, per minute",
+                    question="What do clients tell that means nothing here: events of unknown"
+                    " types, measurements that are null, spans of traces?",
+                    good="Steady; a jump is a new sender.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    queries=[
+                        Prom(f"sum(rate({family}[$__rate_interval])) * 60", name)
+                        for family, name in (
+                            ("video_generic_events_total", "unknown events"),
+                            ("video_web_null_values_total", "nulls"),
+                            ("video_web_spans_dropped_total", "spans"),
+                        )
+                    ],
+                ),
+                Series(
+                    title="Values beyond the limit of tags, per hour",
+                    question="How many videos, courses and errors are so many that they are told to"
+                    " InfluxDB as other?",
+                    good="None; else raise EXPORTER_LABELS__MOST_TAG_VALUES, or look who makes them"
+                    " up.",
+                    unit=COUNT,
+                    span=12,
+                    by="tag",
+                    queries=[
                         Prom(
-                            "sum(rate(video_generic_events_total[$__rate_interval])) * 60",
-                            "unknown events",
-                        ),
+                            "sum by (tag) (increase(exporter_tag_values_capped_total[1h]))",
+                            "{{tag}}",
+                        )
                     ],
                 ),
             ],
@@ -467,6 +498,10 @@ BOARD: Final = Board(
                         Prom(
                             "sum(rate(exporter_checkpoint_errors_total[$__rate_interval])) * 60",
                             "checkpoint",
+                        ),
+                        Prom(
+                            "sum(rate(exporter_apply_errors_total[$__rate_interval])) * 60",
+                            "records that cannot be counted",
                         ),
                     ],
                 ),

@@ -249,12 +249,24 @@ BOARD: Final = Board(
                     " video, as providers tell them?",
                     good="One band; what is slow and not in here waited in the queue.",
                     unit=SECONDS,
-                    span=24,
+                    span=16,
                     queries=[
                         Prom(
                             "sum by (le) (increase(video_generation_run_seconds_bucket"
                             "[$__rate_interval]))",
                             "{{le}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Delivered after they were given up",
+                    question="How many videos of the last hour came after their generation had been"
+                    " counted as failed, cancelled or lost?",
+                    good="None; else patience is too short (EXPORTER_SESSIONS__SILENCE_SECONDS).",
+                    unit=COUNT,
+                    queries=[
+                        Prom(
+                            "sum(increase(video_generation_delivered_after_end_total[1h]))", "late"
                         )
                     ],
                 ),

@@ -46,12 +46,14 @@ def _segments(title: str, question: str, good: str, prefix: str, colour: str) ->
         good=good,
         unit=COUNT,
         span=24,
-        prefix=f"sum_{prefix}",
+        prefix=prefix,
+        axis_prefix="s",
         axis="second",
         colour=colour,
         queries=[
             Influx(
-                select=f"sum(/^{prefix}[0-9]+$/)",
+                # With what is watched at all, bars of one second stand below each other.
+                select=f"sum(/^[{''.join(sorted({prefix, 's'}))}][0-9]+$/)",
                 measurement="video_heatmap",
                 where=CHOSEN,
                 group='"video"',

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    BYTES_PER_SECOND,
     COUNT,
     PER_MINUTE,
     SCORE,
@@ -16,6 +17,7 @@ from grafana.build.style import (
     Choice,
     Column,
     Listing,
+    Look,
     Number,
     Prom,
     Row,
@@ -48,6 +50,31 @@ REBUFFERING: Final = _by_vendor(
     mux="rebuffer:ratio",
     bitmovin="rebuffer:ratio",
 )
+
+REPAIRED: Final = (
+    'sum by (player, reason) (increase(video_player_repairs_total{player=~"$player"}[$__range]))'
+)
+
+DEFECTS: Final = Look(
+    "mappings",
+    [
+        {
+            "type": "value",
+            "options": {
+                reason: {"text": text}
+                for reason, text in {
+                    "epoch_ttfb": "time to first byte is a date",
+                    "bare_ec": "error code is not a list",
+                    "bogus_msd": "startup time is not one",
+                    "stall_before_start": "stalls before it starts",
+                    "repeated_bsd": "stall is told again",
+                    "no_states": "tells no states",
+                }.items()
+            },
+        }
+    ],
+)
+"""In a table: what a player gets wrong, in words."""
 
 BOARD: Final = Board(
     uid="playback-overview",
@@ -330,6 +357,104 @@ BOARD: Final = Board(
                             ' sum(rate(exporter_events_accepted_total{type=~"playback.+"}'
                             "[$__rate_interval]) > 0)",
                             "absurd",
+                        )
+                    ],
+                ),
+                Listing(
+                    title="Defects of players that were repaired",
+                    question="What did players get wrong, in how many plays of the chosen time, and"
+                    " in which share of their plays? The repaired plays count as if their player"
+                    " had been right.",
+                    good="The known rows, with steady shares; a new row, or a step, is a release"
+                    " of a player. docs/clients says which player does what.",
+                    unit=COUNT,
+                    span=12,
+                    empty="none",
+                    queries=[
+                        Prom(f"{REPAIRED} >= 0.5"),
+                        Prom(
+                            f"({REPAIRED} >= 0.5) / on (player) group_left () sum by (player)"
+                            ' (increase(video_playback_attempts_total{player=~"$player"}'
+                            "[$__range]) > 0)"
+                        ),
+                    ],
+                    columns=[
+                        Column("player", "player", width=110),
+                        Column("reason", "defect", looks=[DEFECTS]),
+                        Column("Value #A", "plays", width=90),
+                        Column("Value #B", "share of its plays", unit=SHARE, width=150),
+                    ],
+                    sort=("plays", True),
+                ),
+                Series(
+                    title="Repairs for each play, by player",
+                    question="How many repairs does a play of each player need?",
+                    good="Level; a step is a release of a player, or of ours.",
+                    unit=SCORE,
+                    span=6,
+                    by="player",
+                    queries=[
+                        Prom(
+                            "sum by (player) (rate(video_player_repairs_total"
+                            '{player=~"$player"}[$__rate_interval])) / (sum by (player)'
+                            ' (rate(video_playback_attempts_total{player=~"$player"}'
+                            "[$__rate_interval])) > 0)",
+                            "{{player}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Plays asked for and started, beacons of no play",
+                    question="How many plays are asked for and show a first frame, and how many"
+                    " beacons name no session, so that no play is in them?",
+                    good="Two lines together and the third far below; dash.js as it comes names no"
+                    " session (docs/clients/dash.js.md).",
+                    unit=PER_MINUTE,
+                    span=6,
+                    queries=[
+                        Prom(f"sum(rate({family}[$__rate_interval])) * 60", name)
+                        for family, name in (
+                            ("video_playback_attempts_total", "asked for"),
+                            ("video_playback_started_total", "started"),
+                            ("video_playback_unattributed_beacons_total", "beacons of no play"),
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "And plays that nobody names (PeerTube)?",
+            [
+                Series(
+                    title="Incidents per minute, of plays without a name",
+                    question="What happens in plays whose player tells sums and no session? They"
+                    " are in no other panel.",
+                    good="Few errors and stalls; changes of quality follow the number of viewers.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="incident",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (incident) (rate(video_playback_tallied_incidents_total"
+                            "[$__rate_interval])) * 60",
+                            "{{incident}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Media from servers and from peers",
+                    question="How much do these plays load from servers and from other viewers, and"
+                    " how much do they pass on (p2p_sent)?",
+                    good="The more comes from peers, the less servers must deliver.",
+                    unit=BYTES_PER_SECOND,
+                    span=12,
+                    by="transport",
+                    queries=[
+                        Prom(
+                            "sum by (transport) (rate(video_playback_tallied_bytes_total"
+                            "[$__rate_interval]))",
+                            "{{transport}}",
                         )
                     ],
                 ),

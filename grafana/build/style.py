@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from exporter.catalogue import DEFAULTS
-from exporter.metric import Cache, Cdn, Currency, Listed, Page, Provider, Route, Service
+from exporter.metric import (
+    Cache,
+    Cdn,
+    Currency,
+    Listed,
+    Measurement,
+    Page,
+    Provider,
+    Route,
+    Service,
+)
 
 with warnings.catch_warnings():
     # The SDK would rather build the newer format; files of every Grafana hold the classic one.
@@ -254,6 +264,19 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "limited": ORANGE,
         "refused": PURPLE,
     },
+    "level": {
+        "trace": PURPLE,
+        "debug": SKY,
+        "info": BLUE,
+        "log": GREEN,
+        "warn": ORANGE,
+        "error": VERMILION,
+        "other": GREY,
+    },
+    "incident": {"error": VERMILION, "stall": ORANGE, "quality_change": SKY},
+    "transport": {"http": BLUE, "p2p": GREEN, "p2p_sent": PURPLE},
+    "measurement": _listed(Measurement),
+    "tag": {"video": BLUE, "course": ORANGE, "fingerprint": GREEN},
     "answer": {"2xx": GREEN, "4xx": ORANGE, "5xx": VERMILION, "other": GREY},
     "lately": {"5 min": GREY, "1 h": BLUE},
     "burn": {"30m": SKY, "6h": BLUE, "3d": PURPLE},
@@ -840,10 +863,15 @@ def _merged(computed: Sequence[tuple[str, str, str]]) -> Iterator[model.DataTran
 
 @dataclass(frozen=True, kw_only=True)
 class Profile(Panel):
-    """A bar for each numbered field of one answer, in the order of the numbers."""
+    """A bar for each ten seconds of something, at the same places on every profile of it.
+
+    The numbered fields of one answer: those of ``axis_prefix`` say which bars there are, those of
+    ``prefix`` how high they are. Where there is none of these the place stays empty.
+    """
 
     prefix: str
     """What stands before the number in the names of the fields."""
+    axis_prefix: str
     axis: str
     """What the numbers are."""
     height: int = 9
@@ -855,18 +883,19 @@ class Profile(Panel):
         panel.transformations(list(self._transformations()))
         panel.x_field(self.axis).x_tick_label_spacing(100).bar_width(0.95).fill_opacity(80)
         panel.show_value(kinds.VisibilityMode.NEVER).color_scheme(_plain(self.colour))
-        panel.legend(_NO_LEGEND)
-        panel.min(0).no_value("totals of full hours: choose two hours or more")
+        panel.legend(_NO_LEGEND).min(0)
         return panel.build()
 
     def _transformations(self) -> Iterator[model.DataTransformerConfig]:
-        """Fields become rows, sorted as numbers; a bar chart wants them as text again."""
-        pattern = f"^{re.escape(self.prefix)}(\\d+)$"
+        """Fields become rows, sorted as numbers, with a column for each prefix."""
+        prefixes = f"{re.escape(self.prefix)}|{re.escape(self.axis_prefix)}"
+        split = {
+            "regex": f"^sum_({prefixes})(\\d+)$",
+            "renamePattern": '{"prefix": "$1", "number": "$2"}',
+        }
+        yield model.DataTransformerConfig("renameByRegex", options=split)
         yield model.DataTransformerConfig(
-            "renameByRegex", options={"regex": pattern, "renamePattern": "$1"}
-        )
-        yield model.DataTransformerConfig(
-            "filterFieldsByName", options={"include": {"pattern": "^\\d+$"}}
+            "filterFieldsByName", options={"include": {"pattern": "^\\{"}}
         )
         yield model.DataTransformerConfig(
             "reduce", options={"reducers": ["lastNotNull"], "mode": "seriesToRows"}
@@ -881,18 +910,35 @@ class Profile(Panel):
                 "match": "all",
             },
         )
+        yield model.DataTransformerConfig(
+            "extractFields", options={"source": "Field", "format": "json"}
+        )
         yield self._converted("number")
         yield model.DataTransformerConfig(
-            "sortBy", options={"fields": {}, "sort": [{"field": "Field"}]}
+            "sortBy", options={"fields": {}, "sort": [{"field": "number"}]}
         )
+        # A bar chart wants the names of its bars as text.
         yield self._converted("string")
         yield model.DataTransformerConfig(
-            "organize", options={"renameByName": {"Field": self.axis, "Last *": self.title}}
+            "groupingToMatrix",
+            options={
+                "columnField": "prefix",
+                "rowField": "number",
+                "valueField": "Last *",
+                "emptyValue": "null",
+            },
+        )
+        rows = "number\\prefix"
+        yield model.DataTransformerConfig(
+            "filterFieldsByName", options={"include": {"names": [rows, self.prefix]}}
+        )
+        yield model.DataTransformerConfig(
+            "organize", options={"renameByName": {rows: self.axis, self.prefix: self.title}}
         )
 
     @staticmethod
     def _converted(to: str) -> model.DataTransformerConfig:
-        conversion = {"targetField": "Field", "destinationType": to}
+        conversion = {"targetField": "number", "destinationType": to}
         return model.DataTransformerConfig(
             "convertFieldType", options={"fields": {}, "conversions": [conversion]}
         )
@@ -1054,7 +1100,7 @@ def _placed(alerts: str, about: Sequence[str]) -> str:
     """The alerts with what they are about in one label."""
     labels = ", ".join(f'"{label}"' for label in about)
     joined = f'label_join({alerts}, "where", " ", {labels})'
-    everywhere = f'label_replace({joined}, "where", "everywhere", "where", "|all all|none none")'
+    everywhere = f'label_replace({joined}, "where", "everywhere", "where", " *|all all|none none")'
     return f"max by (alertname, severity, domain, where) ({everywhere})"
 
 

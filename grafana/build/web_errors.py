@@ -8,6 +8,7 @@ from grafana.build import kpis
 from grafana.build.style import (
     COUNT,
     PER_MINUTE,
+    SHARE,
     Board,
     Column,
     Influx,
@@ -69,12 +70,16 @@ BOARD: Final = Board(
                     ],
                 ),
                 Series(
-                    title="New errors per hour",
-                    question="How many errors come that nobody had seen before?",
-                    good="None outside of a release.",
+                    title="New and fatal errors per hour",
+                    question="How many errors come that nobody had seen before, and how many that"
+                    " their page calls fatal?",
+                    good="New ones only with a release; fatal ones never.",
                     unit=COUNT,
                     span=8,
-                    queries=[Prom("sum(increase(video_web_new_errors_total[1h]))", "new")],
+                    queries=[
+                        Prom("sum(increase(video_web_new_errors_total[1h]))", "new"),
+                        Prom("sum(increase(video_web_fatal_errors_total[1h]))", "fatal"),
+                    ],
                 ),
                 Listing(
                     title="Top errors",
@@ -110,13 +115,27 @@ BOARD: Final = Board(
             [
                 kpis.by_segment("web_error_ratio", "route", span=12),
                 kpis.by_segment("web_error_ratio", "error_type", span=12),
-                kpis.by_segment("web_request_failure_ratio", "route", span=12),
+                Series(
+                    title="Page views with an error by device",
+                    question="Which share of the page views of a device met an error? Last hour.",
+                    good="Lines close together: one that leaves the others is the cause.",
+                    unit=SHARE,
+                    by="device",
+                    queries=[
+                        Prom(
+                            "sum by (device) (increase(video_web_page_views_by_device_total"
+                            '{erred="yes"}[1h])) / (sum by (device) (increase('
+                            "video_web_page_views_by_device_total[1h])) > 0)",
+                            "{{device}}",
+                        )
+                    ],
+                ),
+                kpis.by_segment("web_request_failure_ratio", "route", span=8),
                 Series(
                     title="Requests of pages per minute",
                     question="How do requests of pages come out?",
                     good="Nearly all ok.",
                     unit=PER_MINUTE,
-                    span=12,
                     by="web result",
                     stacked=True,
                     queries=[
@@ -124,6 +143,27 @@ BOARD: Final = Board(
                             "sum by (result) (rate(video_web_requests_total"
                             "[$__rate_interval])) * 60",
                             "{{result}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "What do pages write?",
+            [
+                Series(
+                    title="Lines of logs per minute, by level",
+                    question="How much do pages write into their logs, and how grave is it? Their"
+                    " texts are not kept.",
+                    good="The usual mix; error and warn that grow are a release or an outage.",
+                    unit=PER_MINUTE,
+                    span=24,
+                    by="level",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (level) (rate(video_web_logs_total[$__rate_interval])) * 60",
+                            "{{level}}",
                         )
                     ],
                 ),

@@ -98,13 +98,13 @@ BOARD: Final = Board(
             "What do they do?",
             [
                 kpis.over_time("web_engagement_score"),
-                kpis.by_segment("web_engagement_score", "device", span=6, chosen=True),
+                kpis.by_segment("web_engagement_score", "device", span=12, chosen=True),
                 Series(
                     title="Actions per minute",
                     question="What do people do on pages?",
                     good="The usual mix; errors of the user interface are a thin stripe.",
                     unit=PER_MINUTE,
-                    span=6,
+                    span=16,
                     by="action",
                     stacked=True,
                     queries=[
@@ -112,6 +112,18 @@ BOARD: Final = Board(
                             "sum by (action) (rate(video_web_actions_total"
                             "[$__rate_interval])) * 60",
                             "{{action}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Events of the pages' own",
+                    question="How many events do pages send whose meaning only they know?",
+                    good="Follows the page views; they are counted together, without their names.",
+                    unit=PER_MINUTE,
+                    queries=[
+                        Prom(
+                            "sum(rate(video_web_custom_events_total[$__rate_interval])) * 60",
+                            "events",
                         )
                     ],
                 ),

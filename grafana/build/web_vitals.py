@@ -179,5 +179,42 @@ BOARD: Final = Board(
                 ),
             ],
         ),
+        Row(
+            "And what pages measure themselves?",
+            [
+                Series(
+                    title="Times under names of their own, p95",
+                    question="How long does what pages measure take for 95 of 100? The names are"
+                    " those of EXPORTER_FARO__MEASUREMENTS.",
+                    good="Level; a step is a release.",
+                    unit=SECONDS,
+                    span=12,
+                    by="measurement",
+                    queries=[
+                        Prom(
+                            "histogram_quantile(0.95, sum by (le, measurement) (rate("
+                            "video_web_measured_seconds_bucket[$__rate_interval])))",
+                            "{{measurement}}",
+                        )
+                    ],
+                ),
+                Series(
+                    title="Measurements per minute",
+                    question="How often do pages measure something under a name of their own?",
+                    good="Follows the page views; other are names that the settings do not list.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    by="measurement",
+                    stacked=True,
+                    queries=[
+                        Prom(
+                            "sum by (measurement) (rate(video_web_measured_seconds_count"
+                            "[$__rate_interval])) * 60",
+                            "{{measurement}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
     ],
 )

@@ -458,6 +458,17 @@ def test_a_heat_map_grows_within_its_hour_and_keeps_its_timestamp(piped: Piped) 
     assert all(minute % 60 == 0 for minute in minutes)
 
 
+def test_a_heat_map_is_there_a_minute_after_the_first_play_of_an_hour(piped: Piped) -> None:
+    body = {"session_id": "p0", "watch_time_seconds": 30, "current_position_seconds": 30}
+    piped.beacon(VIEW, {"session_id": "p0", "video_id": "v1"})
+    piped.beacon(COMPLETE, body)
+    for _ in range(2):
+        piped.wait(60.0)
+    (stamp,) = [at for point, at in piped.points if point.measurement == "video_heatmap"]
+
+    assert stamp // 10**9 == START // 3600 * 3600
+
+
 def test_an_hour_begins_with_an_empty_heat_map(piped: Piped) -> None:
     for number in range(2):
         body = {"session_id": f"p{number}", "watch_time_seconds": 30}

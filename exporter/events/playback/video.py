@@ -1,8 +1,8 @@
 """The totals of one video: of each minute, and where in it people watch, of each hour.
 
 No client tells of a video as such: its totals are made of what plays conclude. A minute is told
-once, when it is over; the heat map of an hour is told again as it grows, with the timestamp of
-its hour, so that the later point replaces the earlier one.
+once, when it is over; the heat map of an hour is told after its first minute and again as it
+grows, with the timestamp of its hour, so that the later point replaces the earlier one.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Heat(msgspec.Struct, gc=False, array_like=True):
     """Plays that watched this segment last."""
     grown: bool = False
     """Whether there is anything that was not told yet."""
+    told: bool = False
+    """Whether anything was."""
 
     def add(self, path: bytes) -> None:
         """One more play; its cost is that of its jumps, however long the video is."""
@@ -220,8 +222,8 @@ def _turn(state: Video, begun: int) -> Iterator[Event]:
     heat = state.heat
     if heat is None:
         return
-    if heat.grown and begun // EVERY != before // EVERY:
-        heat.grown = False
+    if heat.grown and (not heat.told or begun // EVERY != before // EVERY):
+        heat.grown, heat.told = False, True
         yield HeatMapped(
             video=state.video,
             preview=state.preview,
