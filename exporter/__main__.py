@@ -21,11 +21,12 @@ from exporter.checkpoint import StateInUseError, UnreadableStateError
 from exporter.events import DOMAINS
 from exporter.formats.webhooks.signature import UnusableSecretError
 from exporter.key import UnusableKeyError
+from exporter.mistakes import sentences
 from exporter.probes import UnknownServiceError
 from exporter.record import UnreadableJournalError
 from exporter.reports import command as report
 from exporter.retention import command as retention
-from exporter.settings import Settings, render
+from exporter.settings import EmptySecretError, Settings, effective, render
 
 USAGE: Final = 2
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -76,9 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
         _log_to_stderr(settings.log_level)
         return uvloop.run(_RUN[said.command](settings, said))
     except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            name = "__".join(str(part).upper() for part in each["loc"])
-            sys.stderr.write(f"EXPORTER_{name}: {each['msg']}\n")
+        known = [name for name, _ in effective(Settings.model_construct())]
+        for sentence in sentences(error, "EXPORTER_", known):
+            sys.stderr.write(f"{sentence}\n")
         return USAGE
     except _CANNOT_START as error:
         sys.stderr.write(f"{error}\n")
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 _CANNOT_START: Final = (
+    EmptySecretError,
     OSError,
     OverBudgetError,
     StateInUseError,

@@ -47,6 +47,7 @@ from exporter.record import Codec
 from exporter.reports.reporting import Reporting
 from exporter.sessions import Sessions
 from exporter.settings import Operations, Settings, effective
+from exporter.settings import Sessions as SessionSettings
 from exporter.sinks.influx import InfluxSink, line
 from exporter.sinks.prometheus import Exposition, Values
 from exporter.store import Store
@@ -189,7 +190,7 @@ class Application:
             self._health.handle,
             settings.operations.host,
             settings.operations.port,
-            tls=_tls(settings.operations),
+            tls=tls(settings.operations),
         )
         own = key.load(settings.journal.directory)
         words, clients = settings.samples.words, _clients(settings)
@@ -298,27 +299,32 @@ def _one(read: Any) -> Values:
     return lambda: [((), read())]
 
 
-def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
-    waits = settings.sessions
-    lifecycles = [lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles]
-    strangers = waits.silence_seconds.keys() - {each.name for each in lifecycles}
+def patience(waits: SessionSettings) -> dict[str, Patience]:
+    """How long each lifecycle waits; UnknownLifecycleError where a setting is of none of them."""
+    names = {each.name: each for domain in DOMAINS for each in domain.lifecycles}
+    strangers = sorted(waits.silence_seconds.keys() - names.keys())
     if strangers:
         raise UnknownLifecycleError(
-            f"EXPORTER_SESSIONS__SILENCE_SECONDS names no lifecycle: {', '.join(sorted(strangers))}"
+            f"EXPORTER_SESSIONS__SILENCE_SECONDS names no lifecycle: {', '.join(strangers)}; "
+            f"there are {', '.join(sorted(names))}"
         )
-    patience = {
-        each.name: Patience(
-            waits.silence_seconds.get(each.name, each.silence),
+    return {
+        name: Patience(
+            waits.silence_seconds.get(name, each.silence),
             waits.settle_seconds,
             waits.remember_seconds,
         )
-        for each in lifecycles
+        for name, each in names.items()
     }
+
+
+def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
+    lifecycles = [lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles]
     choices = Choices(settings.playback.completion_ratio, settings.generation.retry_seconds)
     return Pipeline(
         store=Store(catalogue.durable, catalogue.members),
         dedup=Dedup(settings.dedup.window_seconds),
-        sessions=Sessions(lifecycles, patience, choices),
+        sessions=Sessions(lifecycles, patience(settings.sessions), choices),
         trials=settings.labels.experiments,
         most_tag_values=settings.labels.most_tag_values,
     )
@@ -345,7 +351,8 @@ def _sink(settings: Settings) -> InfluxSink | None:
     )
 
 
-def _tls(operations: Operations) -> ssl.SSLContext | None:
+def tls(operations: Operations) -> ssl.SSLContext | None:
+    """What the operations port speaks TLS with, if it does; OSError for files that are not it."""
     if operations.certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -351,6 +351,26 @@ def upgrade(db: sqlite3.Connection, path: Path) -> None:
     _transaction(db, apply)
 
 
+def holder(directory: Path) -> str:
+    """The id of the process that holds a directory, or nothing; makes nothing."""
+    try:
+        looked = os.open(directory / "lock", os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(looked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _written(looked)
+    else:
+        return ""
+    finally:
+        os.close(looked)
+
+
+def _written(held: int) -> str:
+    return os.read(held, 32).decode(errors="replace").strip() or "unknown"
+
+
 def lock(directory: Path) -> int:
     """Hold the state directory for this process; returns the descriptor that holds it."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -359,11 +379,11 @@ def lock(directory: Path) -> int:
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        holder = os.read(held, 32).decode(errors="replace").strip() or "unknown"
+        process = _written(held)
         os.close(held)
         raise StateInUseError(
-            f"{directory} is in use by process {holder}; one instance needs a directory of its own "
-            "(EXPORTER_JOURNAL__DIRECTORY)"
+            f"{directory} is in use by process {process}; one instance needs a directory of its "
+            "own (EXPORTER_JOURNAL__DIRECTORY)"
         ) from None
     try:
         # Padded instead of cut: what is written over needs no room on a full disk.

@@ -57,14 +57,32 @@ def _split(value: object) -> object:
     return value
 
 
+class EmptySecretError(ValueError):
+    """A file that should hold a secret holds none, which must not mean that none is needed."""
+
+
 def _secret(given: SecretStr, file: Path | None) -> str:
-    return given.get_secret_value() if file is None else file.read_text().strip()
+    return given.get_secret_value() if file is None else _held(file)
 
 
 def _secrets(given: tuple[SecretStr, ...], file: Path | None) -> tuple[str, ...]:
     if file is not None:
-        return tuple(file.read_text().replace(",", " ").split())
+        return tuple(_held(file).replace(",", " ").split())
     return tuple(secret.get_secret_value() for secret in given)
+
+
+def _held(file: Path) -> str:
+    held = file.read_text().strip()
+    if not held:
+        raise EmptySecretError(f"{file} is empty, and should hold a secret")
+    return held
+
+
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in given:
+        if origin not in {"*", "null"} and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+            raise ValueError(f"{origin} is no origin such as https://video.example.com")
+    return given
 
 
 def _on_loopback(host: str) -> bool:
@@ -109,6 +127,12 @@ class Receiver(Part):
     keepalive_seconds: float = Field(30.0, gt=0, description="Time an idle connection is kept.")
 
     split = field_validator("keys", "origins", "proxies", mode="before")(_split)
+
+    @field_validator("origins")
+    @classmethod
+    def are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """What no browser ever sends would look like pages that may not send."""
+        return _origins(origins)
 
     @field_validator("proxies")
     @classmethod
@@ -298,6 +322,24 @@ class Labels(Part):
         mode="before",
     )(_split)
 
+    @field_validator("routes", "pages")
+    @classmethod
+    def are_paths(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        """No path would ever be one of these."""
+        for template in templates:
+            if not re.fullmatch(r"/[^\s?#]*", template):
+                raise ValueError(f"{template} is no template of a path such as /watch/:id")
+        return templates
+
+    @field_validator("experiments")
+    @classmethod
+    def are_trials(cls, experiments: tuple[str, ...]) -> tuple[str, ...]:
+        """No event would ever be of one of these."""
+        for experiment in experiments:
+            if not re.fullmatch(r"[^/]+/[^/]+", experiment):
+                raise ValueError(f"{experiment} is not given as experiment/variant")
+        return experiments
+
     @property
     def lists(self) -> Lists:
         """By the type of the label."""
@@ -394,6 +436,12 @@ class Cmcd(Part):
     split = field_validator("targets", "unwanted_targets", "unwanted_origins", mode="before")(
         _split
     )
+
+    @field_validator("unwanted_origins")
+    @classmethod
+    def are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """What no browser ever sends would stop nobody."""
+        return _origins(origins)
 
     @field_validator("targets", "unwanted_targets")
     @classmethod

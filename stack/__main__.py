@@ -15,10 +15,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from exporter.mistakes import sentences
+from exporter.settings import Settings, effective
 from stack.layout import ROOT, Layout
 from stack.supervisor import StackError, Stopped, check_ports, stop_on_signals, supervised
 
 STOP_SECONDS: Final = 90.0
+PREFIXES: Final = {"Settings": "EXPORTER_", "Ports": "", "Demo": "DEMO_"}
+"""Of the variables of each group of settings."""
 
 
 def main() -> int:
@@ -34,10 +38,9 @@ def main() -> int:
     try:
         layout = Layout(directory, demo=options.demo)
     except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            name = "__".join(str(part).upper() for part in each["loc"])
-            prefix = "EXPORTER_" if error.title == "Settings" else ""
-            sys.stderr.write(f"{prefix}{name}: {each['msg']}\n")
+        known = [name for name, _ in effective(Settings.model_construct())]
+        for sentence in sentences(error, PREFIXES[error.title], known):
+            sys.stderr.write(f"{sentence}\n")
         return 2
     try:
         with only_one(directory):

@@ -178,7 +178,6 @@ def test_check_finds_every_fault_and_ends_with_1(here: Here, tmp_path: Path) -> 
         "journal:",
         "receiver:",
         "influx:",
-        "influx:",
     ]
     assert "100" in faults[0]
     assert "missing" in faults[3]
@@ -196,9 +195,10 @@ def test_check_probes_what_the_reports_need(here: Here, tmp_path: Path) -> None:
 
     assert said.code == 1
     assert said.out.splitlines()[-3:] == [
-        "FAULT reports, prometheus: http://********@127.0.0.1:1/prometheus: ClientConnectorError",
-        "ok    reports, alertmanager: not configured",
-        f"ok    reports: {tmp_path} is a writable folder",
+        "FAULT reports, prometheus: http://********@127.0.0.1:1/prometheus cannot be reached: "
+        "Connection refused (EXPORTER_REPORTS__PROMETHEUS_URL)",
+        "ok    reports, alertmanager: not configured (EXPORTER_REPORTS__ALERTMANAGER_URL)",
+        f"ok    reports: they are kept in {tmp_path / 'reports' / 'new'}",
     ]
     assert "c4n4ry" not in said.out + said.err
 
@@ -216,9 +216,10 @@ def test_check_finds_prometheus_and_alertmanager_where_they_are(here: Here, tmp_
 
     assert said.code == 1
     assert said.out.splitlines()[-3:] == [
-        f"ok    reports, prometheus: {prometheus} answers 200",
-        f"FAULT reports, alertmanager: {alertmanager} answers 404",
-        f"FAULT reports: {tmp_path / 'file'} is not a writable folder",
+        f"ok    reports, prometheus: {prometheus} is ready",
+        f"FAULT reports, alertmanager: {alertmanager} answers 404 and not that it is ready "
+        "(EXPORTER_REPORTS__ALERTMANAGER_URL)",
+        f"FAULT reports: {tmp_path / 'file'} is no folder",
     ]
 
 
@@ -231,11 +232,15 @@ def test_check_does_not_look_for_what_nobody_asked_for(here: Here) -> None:
 
 @contextmanager
 def listening(status: int) -> Iterator[str]:
-    """Something that answers whether it is ready."""
+    """Something that answers whether it is ready, and points that are written, with a status."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/-/ready" else 404)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.send_response(status if self.path.startswith("/api/v2/write?org=") else 404)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -249,6 +254,163 @@ def listening(status: int) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+MISTAKES = {
+    "RECEIVER__PROT=1": "EXPORTER_RECEIVER__PROT: there is no such setting; "
+    "did you mean EXPORTER_RECEIVER__PORT?",
+    "RECEIVER_PORT=1": "EXPORTER_RECEIVER_PORT: there is no such setting; "
+    "did you mean EXPORTER_RECEIVER__PORT?",
+    "LABEL__ROUTES=/x": "EXPORTER_LABEL__ROUTES: there is no such setting; "
+    "did you mean EXPORTER_LABELS__ROUTES?",
+    "SESSIONS__SETTLE_SECONDS=10s": "EXPORTER_SESSIONS__SETTLE_SECONDS: "
+    "must be a number of seconds, without a unit",
+    "JOURNAL__OUTBOX_BYTES=64MB": "EXPORTER_JOURNAL__OUTBOX_BYTES: "
+    "must be a whole number of bytes, without a unit",
+    "REPORTS__HOUR=9:00": "EXPORTER_REPORTS__HOUR: must be a whole number",
+    "DEDUP__WINDOW_SECONDS=-1": "EXPORTER_DEDUP__WINDOW_SECONDS: must be greater than 0",
+    "CONSENT__REQUIRED=maybe": "EXPORTER_CONSENT__REQUIRED: must be true or false",
+    "CONSENT__WITHOUT=none": "EXPORTER_CONSENT__WITHOUT: must be 'anonymous' or 'nothing'",
+    "SESSIONS__SILENCE_SECONDS=upload=60": "EXPORTER_SESSIONS__SILENCE_SECONDS: "
+    'must be JSON, such as {"upload": 60}',
+    "REPORTS__ZONE=Berlin": "EXPORTER_REPORTS__ZONE: there is no time zone 'Berlin'",
+    "RECEIVER__PROXIES=10.0.0.1/8": "EXPORTER_RECEIVER__PROXIES: 10.0.0.1/8 has host bits set",
+    "RECEIVER__ORIGINS=https://video.example.com/": "EXPORTER_RECEIVER__ORIGINS: "
+    "https://video.example.com/ is no origin such as https://video.example.com",
+    "CMCD__UNWANTED_ORIGINS=video.example.com": "EXPORTER_CMCD__UNWANTED_ORIGINS: "
+    "video.example.com is no origin such as https://video.example.com",
+    'LABELS__ROUTES="/a"': "EXPORTER_LABELS__ROUTES: "
+    '"/a" is no template of a path such as /watch/:id',
+    "LABELS__EXPERIMENTS=button": "EXPORTER_LABELS__EXPERIMENTS: "
+    "button is not given as experiment/variant",
+    "PROBES__TARGETS=api": "EXPORTER_PROBES__TARGETS: api is not given as service=http://host/path",
+    "OPERATIONS__HOST=0.0.0.0": "EXPORTER_OPERATIONS: 0.0.0.0 is not on loopback: "
+    "EXPORTER_OPERATIONS__TOKEN_FILE is needed",
+    "OPERATIONS__CERTIFICATE=/a": "EXPORTER_OPERATIONS: "
+    "a certificate and its private key are given together",
+}
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_value_that_cannot_be_is_one_sentence(here: Here, command: str, mistake: str) -> None:
+    name, _, value = mistake.partition("=")
+    said = here(command, **{f"EXPORTER_{name}": value})
+
+    assert said == (2, "", f"{MISTAKES[mistake]}\n")
+
+
+FAULTS = {
+    "RECEIVER__HOST=203.0.113.1": "receiver: 203.0.113.1:0 is no address of this machine "
+    "(EXPORTER_RECEIVER__HOST)",
+    "RECEIVER__HOST=nobody.invalid": "receiver: nobody.invalid is a name that nobody knows "
+    "(EXPORTER_RECEIVER__HOST)",
+    "RECEIVER__KEYS=good,a key": "receiver: key 2 of EXPORTER_RECEIVER__KEYS cannot stand in an "
+    "address; letters, digits, - and _ can",
+    "RECEIVER__COUNTRY_HEADER=X-Country": "receiver: EXPORTER_RECEIVER__COUNTRY_HEADER is believed "
+    "from proxies alone, and EXPORTER_RECEIVER__PROXIES names none",
+    "JOURNAL__DIRECTORY=FOLDER/file/state": "journal: FOLDER/file is no folder "
+    "(EXPORTER_JOURNAL__DIRECTORY)",
+    "JOURNAL__DIRECTORY=/proc/nothing": "journal: /proc cannot be written to: "
+    "No such file or directory (EXPORTER_JOURNAL__DIRECTORY)",
+    "OPERATIONS__TOKEN_FILE=FOLDER/none": "operations: FOLDER/none cannot be read: "
+    "No such file or directory",
+    "OPERATIONS__TOKEN_FILE=FOLDER/file": "operations: FOLDER/file is empty, "
+    "and should hold a secret",
+    "WEBHOOKS__MUX_SECRETS_FILE=FOLDER/none": "webhooks: FOLDER/none cannot be read: "
+    "No such file or directory",
+    "INFLUX__URL=influxdb:8086": "influx: influxdb:8086 is no address such as http://host:port "
+    "(EXPORTER_INFLUX__URL)",
+    "INFLUX__URL=http://nobody.invalid": "influx: http://nobody.invalid has a name that nobody "
+    "knows (EXPORTER_INFLUX__URL)",
+    "INFLUX__URL=http://127.0.0.1:1": "influx: http://127.0.0.1:1 cannot be reached: "
+    "Connection refused (EXPORTER_INFLUX__URL)",
+    'SESSIONS__SILENCE_SECONDS={"download": 60}': "sessions: EXPORTER_SESSIONS__SILENCE_SECONDS "
+    "names no lifecycle: download; there are activity, ",
+}
+
+
+@pytest.mark.parametrize("mistake", FAULTS)
+def test_what_does_not_fit_is_one_sentence(here: Here, tmp_path: Path, mistake: str) -> None:
+    (tmp_path / "file").touch()
+    name, _, value = mistake.replace("FOLDER", str(tmp_path)).partition("=")
+    said = here("check", **{f"EXPORTER_{name}": value})
+    (fault,) = [line for line in said.out.splitlines() if line.startswith("FAULT ")]
+
+    assert said.code == 1
+    assert said.err == ""
+    shown = FAULTS[mistake].replace("FOLDER", str(tmp_path))
+    assert fault.startswith(f"FAULT {shown}")
+    assert fault == f"FAULT {shown}" or shown.endswith(" ")
+
+
+def test_a_file_without_a_secret_does_not_open_the_numbers_to_everybody(
+    here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("\n")
+    token = {"EXPORTER_OPERATIONS__TOKEN_FILE": str(tmp_path / "token")}
+    said = here("serve", EXPORTER_OPERATIONS__HOST="0.0.0.0", **token)  # noqa: S104 - it ends
+
+    assert said == (2, "", f"{tmp_path / 'token'} is empty, and should hold a secret\n")
+
+
+def test_a_certificate_that_is_none_is_one_sentence(here: Here, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    pair = ("CERTIFICATE", "PRIVATE_KEY")
+    said = here("check", **{f"EXPORTER_OPERATIONS__{name}": str(file) for name in pair})
+
+    assert said.code == 1
+    assert f"FAULT operations: {file} and {file} are no certificate and its key (PEM)\n" in said.out
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (204, "takes points"),
+        (400, "takes points"),
+        (401, "answers 401: the token may not write (EXPORTER_INFLUX__TOKEN_FILE)"),
+        (404, "answers 404: it has no bucket video of organisation video, or it is no InfluxDB"),
+        (503, "answers 503"),
+    ],
+)
+def test_check_asks_influxdb_whether_it_would_take_points(
+    here: Here, status: int, says: str
+) -> None:
+    with listening(status) as influx:
+        said = here("check", EXPORTER_INFLUX__URL=influx)
+    (line,) = [line for line in said.out.splitlines() if " influx: " in line]
+
+    assert line.startswith(
+        f"{'ok   ' if status in {204, 400} else 'FAULT'} influx: {influx} {says}"
+    )
+    assert said.code == (status not in {204, 400})
+
+
+def test_a_port_of_somebody_else_is_a_fault_and_one_of_the_instance_is_none(
+    here: Here, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        alone = here("check", EXPORTER_RECEIVER__PORT=port)
+        held = checkpoint.lock(tmp_path / "state")
+        running = here("check", EXPORTER_RECEIVER__PORT=port)
+        os.close(held)
+        over = here("check", EXPORTER_RECEIVER__PORT=port)
+    address = f"receiver: 127.0.0.1:{port} is in use"
+
+    for said in (alone, over):
+        fault = f"FAULT {address} by somebody else; choose another (EXPORTER_RECEIVER__PORT)\n"
+        assert fault in said.out
+        assert said.code == 1
+    assert f"ok    {address}, and process {os.getpid()} runs with this\n" in running.out
+    assert running.code == 0
+
+
+def test_one_port_for_both_is_a_fault(here: Here) -> None:
+    ports = {f"EXPORTER_{name}__PORT": "19464" for name in ("RECEIVER", "OPERATIONS")}
+
+    assert "operations: 19464 is the port of beacons as well" in here("check", **ports).out
 
 
 def test_every_mistake_in_the_environment_is_named_in_a_line(here: Here) -> None:

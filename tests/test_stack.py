@@ -170,8 +170,16 @@ def test_a_port_that_nobody_could_know_is_named(tmp_path: Path) -> None:
     assert "EXPORTER_OPERATIONS__PORT is 0" in refused.stderr
 
 
-@pytest.mark.parametrize("variable", ["EXPORTER_RECEIVER__PORT", "PROMETHEUS_PORT"])
-def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str) -> None:
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("EXPORTER_RECEIVER__PORT", "must be a whole number"),
+        ("EXPORTER_RECEIVER__PROT", "there is no such setting; did you mean EXPORTER_RECEIVER__P"),
+        ("PROMETHEUS_PORT", "must be a whole number"),
+        ("DEMO_HOUR_SECONDS", "must be a number of seconds, without a unit"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str, says: str) -> None:
     refused = subprocess.run(
         [sys.executable, "-m", "stack", f"--directory={tmp_path / 'run'}"],
         capture_output=True,
@@ -181,7 +189,8 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str) -> Non
         timeout=STOP_SECONDS,
     )
     assert refused.returncode == 2
-    assert refused.stderr.startswith(f"{variable}: ")
+    assert refused.stderr.startswith(f"{variable}: {says}")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
