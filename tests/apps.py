@@ -11,9 +11,25 @@ from typing import Any, NamedTuple, Protocol
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter import telemetry
 from exporter.app import Application
+from exporter.engine import Engine
 from exporter.settings import Journal, Operations, Receiver, Settings
-from tests.pipelines import Series, nonzero
+from exporter.telemetry import Code
+from tests.pipelines import Series, conserved, nonzero
+
+TURNED_AWAY = {
+    telemetry.REJECTED: (
+        Code.BAD_REQUEST,
+        Code.UNAUTHORISED,
+        Code.GONE,
+        Code.TOO_LARGE,
+        Code.UNSUPPORTED,
+    ),
+    telemetry.LIMITED: (Code.TOO_MANY,),
+    telemetry.REFUSED: (Code.UNAVAILABLE,),
+}
+"""What counts those to whom beacons were given back, with the answers that say so."""
 
 SECONDS = 10.0  # until something that should happen must have happened
 
@@ -118,5 +134,18 @@ async def running(folder: Path, **parts: Any) -> AsyncIterator[Running]:
     try:
         async with aiohttp.ClientSession(connector=connector) as client:
             yield Running(application, client)
-    finally:
+    except BaseException:
         await application.stop()
+        raise
+    await application.stop()
+    conserved(application.engine.pipeline.store)
+    if not application.engine.failing:
+        _counted_as_answered(application.engine)
+
+
+def _counted_as_answered(engine: Engine) -> None:
+    """Assert that whoever was turned away by an answer is counted as turned away."""
+    for metric, codes in TURNED_AWAY.items():
+        answers = [engine.process.value(telemetry.RESPONSES, (code,)) for code in codes]
+        counted = sum(cell[0] for cell in engine.pipeline.store.cells(metric).values())
+        assert counted >= sum(answers), f"{metric.name} is {counted}; answers {codes}: {answers}"

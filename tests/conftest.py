@@ -1,7 +1,7 @@
 """Fixtures: a pipeline under a clock that the test moves, and a real exporter on free ports."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.apps import Running, Start, running
-from tests.pipelines import Piped
+from tests.pipelines import Piped, conserved
 
 # An example may take long on a busy machine; what fails in CI must fail again at home.
 settings.register_profile("home", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,8 +21,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "home")
 
 
 @pytest.fixture
-def piped() -> Piped:
-    return Piped()
+def piped() -> Iterator[Piped]:
+    piped = Piped()
+    yield piped
+    conserved(piped.pipeline.store)
 
 
 @pytest.fixture

@@ -18,7 +18,16 @@ from exporter.sessions import Sessions
 from exporter.sinks.influx import line
 from exporter.sinks.prometheus import Exposition
 from exporter.store import Store
-from tests.pipelines import CATALOGUE, LIFECYCLES, START, Series, codec, nonzero, told
+from tests.pipelines import (
+    CATALOGUE,
+    LIFECYCLES,
+    START,
+    Series,
+    codec,
+    conserved,
+    nonzero,
+    told,
+)
 
 
 class Engines:
@@ -67,6 +76,7 @@ class Engines:
                 await asyncio.to_thread(engine.journal.close)
             engine._state_thread.shutdown()
             engine._state.close()
+            conserved(engine.pipeline.store)
 
 
 @asynccontextmanager

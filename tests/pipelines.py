@@ -65,6 +65,15 @@ def nonzero(samples: Iterable[Sample]) -> Series:
     return {named(each.name, each.labels): each.value for each in samples if each.value}
 
 
+def conserved(store: Store) -> None:
+    """Assert the law: received = accepted + duplicate + rejected + limited + refused."""
+    kinds = telemetry.ACCEPTED, telemetry.DUPLICATE, telemetry.REJECTED
+    kinds += telemetry.LIMITED, telemetry.REFUSED
+    became = {each.name: sum(cell[0] for cell in store.cells(each).values()) for each in kinds}
+    received = store.value(telemetry.RECEIVED)
+    assert received == sum(became.values()), f"{received} events came, and became {became}"
+
+
 class Piped:
     """A pipeline as one instance has it, without its edges."""
 

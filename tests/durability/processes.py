@@ -23,7 +23,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
+SERVE = (sys.executable, "-m", "exporter", "serve")
 PATIENCE = 30.0  # seconds that a server has to come up, on a busy machine
+
+BECAME = ("accepted", "duplicate", "rejected", "limited", "refused")
+"""What becomes of an event, or of a beacon whose events were not looked at."""
 
 Labels = frozenset[tuple[str, str]]
 Samples = dict[tuple[str, Labels], float]
@@ -123,7 +127,7 @@ class Exporter(Server):
         folder.mkdir(parents=True, exist_ok=True)
         public, operations = free_port(), free_port()
         super().__init__(
-            (*wrapper, sys.executable, "-m", "exporter", "serve"),
+            (*wrapper, *SERVE),
             folder / "log",
             f"http://127.0.0.1:{operations}/health/live",
         )
@@ -143,6 +147,10 @@ class Exporter(Server):
     def configure(self, settings: Mapping[str, object]) -> None:
         """Change settings, by their names without ``EXPORTER_``; the next start reads them."""
         self.environment |= {f"EXPORTER_{name}": str(value) for name, value in settings.items()}
+
+    def unwrap(self) -> None:
+        """From the next start on, run it as it is."""
+        self._command = SERVE
 
     def said(self) -> list[dict[str, Any]]:
         """The lines of its log, over all its starts."""
@@ -165,9 +173,20 @@ class Exporter(Server):
                 assert self.process.returncode is None, self.log.read_text()[-4000:]
                 try:
                     async with http.get(f"{self.url}/v1/schema"):
-                        return
+                        break
                 except aiohttp.ClientConnectionError:
                     await asyncio.sleep(0.02)
+        conserved(await self.samples())
+
+    async def stop(self) -> int:
+        """Ask it to end; what it says last must obey the law. Returns its exit code."""
+        conserved(await self.samples())
+        return await super().stop()
+
+    async def __aexit__(self, *failure: object) -> None:
+        if failure[0] is None and self._process is not None and self._process.returncode is None:
+            conserved(await self.samples())
+        await super().__aexit__(*failure)
 
     async def samples(self) -> Samples:
         """What ``/metrics`` says now."""
@@ -182,19 +201,24 @@ class Exporter(Server):
         """One sample of ``/metrics``."""
         return (await self.samples())[name, frozenset(labels.items())]
 
+    async def saved(self) -> None:
+        """Wait until all that is counted by now was saved by a checkpoint."""
+        seen = set[float]()
+
+        async def again() -> bool:
+            name = "exporter_job_last_success_timestamp_seconds"
+            seen.add(await self.value(name, timer="checkpoint"))
+            # What ended second may have begun before this was called; what ended third has not.
+            return len(seen) > 2
+
+        await until(again)
+
     async def delivered(self) -> None:
         """Wait until all that is counted by now was saved by a checkpoint and taken by the sink."""
-        now = time.time()
-        between = float(self.environment.get("EXPORTER_JOURNAL__CHECKPOINT_SECONDS", 1))
+        await self.saved()
 
         async def nothing_waits() -> bool:
-            saved = await self.value(
-                "exporter_job_last_success_timestamp_seconds", timer="checkpoint"
-            )
-            return (
-                saved > now + between
-                and await self.value("exporter_outbox_points", sink="influx") == 0
-            )
+            return await self.value("exporter_outbox_points", sink="influx") == 0
 
         await until(nothing_waits)
 
@@ -214,6 +238,16 @@ def parse(text: str) -> Samples:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def conserved(page: Samples) -> None:
+    """Assert the law: received = accepted + duplicate + rejected + limited + refused."""
+    became = dict.fromkeys((f"exporter_events_{each}_total" for each in BECAME), 0.0)
+    for (name, _), value in page.items():
+        if name in became:
+            became[name] += value
+    received = page["exporter_events_received_total", frozenset()]
+    assert received == sum(became.values()), f"{received} events came, and became {became}"
 
 
 def accepted(page: Samples) -> float:
@@ -296,7 +330,8 @@ class VictoriaMetrics(Server):
         async with aiohttp.ClientSession() as http:
             async with http.get(f"{self.url}/internal/force_flush") as answer:
                 assert answer.status == 200
-            parameters = {"match[]": match}
+            # Without an end it is now, and what a stepped clock wrote lies behind it.
+            parameters = {"match[]": match, "end": str(int(time.time()) + 86_400)}
             async with http.get(f"{self.url}/api/v1/export", params=parameters) as answer:
                 assert answer.status == 200
                 return [json.loads(line) async for line in answer.content]

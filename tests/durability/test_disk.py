@@ -1,21 +1,15 @@
-"""A full disk: beacons are refused politely, nothing acknowledged is lost, and it ends by itself.
-
-On a tmpfs of a few megabytes, which only root may mount.
-"""
+"""A full disk: beacons get a polite no, nothing acknowledged is lost, and it ends by itself."""
 
 import asyncio
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from io import RawIOBase
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.durability.processes import Exporter, accepted, binary, until
+from tests.durability.disk import MEGABYTE, Filler, small_disk
+from tests.durability.processes import Exporter, accepted, until
 
-MEGABYTE = 2**20
 SIZE = 8 * MEGABYTE
 RECOVERY = 2.0  # seconds from space to the first beacon taken
 
@@ -23,39 +17,8 @@ RECOVERY = 2.0  # seconds from space to the first beacon taken
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """An empty disk of 8 MB."""
-    mounted = tmp_path / "disk"
-    mounted.mkdir()
-    mount = [binary("mount", "mount"), "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(mounted)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"These tests need a disk that fills up, so run them as root: {done.stderr}")
-    yield mounted
-    subprocess.run([binary("umount", "mount"), str(mounted)], check=True)
-
-
-class Filler:
-    """A file of somebody else that takes the room."""
-
-    def __init__(self, disk: Path) -> None:
-        self._path = disk / "filler"
-
-    def fill(self, leave: int = 0) -> None:
-        """Take all room but ``leave`` bytes."""
-        disk = os.statvfs(self._path.parent)
-        with self._path.open("ab", buffering=0) as file:
-            file.write(b"x" * (disk.f_bavail * disk.f_frsize - leave))
-            if not leave:
-                with pytest.raises(OSError, match="No space left on device"):
-                    _write_for_ever(file)
-
-    def remove(self) -> None:
-        """Give the room back."""
-        self._path.unlink()
-
-
-def _write_for_ever(file: RawIOBase) -> None:
-    while True:
-        file.write(b"x" * 512)
+    with small_disk(tmp_path / "disk", SIZE) as mounted:
+        yield mounted
 
 
 class Client:

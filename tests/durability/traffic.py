@@ -60,10 +60,14 @@ Story = list[Post]
 
 
 class Stories:
-    """Stories without end; the same seed tells the same stories."""
+    """Stories without end; the same seed tells the same stories.
 
-    def __init__(self, seed: int) -> None:
+    For 19 stories of other kinds there are ``batches`` bodies of 20 to 50 events.
+    """
+
+    def __init__(self, seed: int, batches: int = 0) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a seed, not a secret
+        self._batches = batches
         self._told = 0
         self.never_ended = 0
         """Uploads that were begun, and that nothing but silence ends."""
@@ -78,6 +82,7 @@ class Stories:
             (self._upload_at_once, 2),
             (self._upload_of_a_page, 2),
             (self._upload_without_end, 1),
+            (self._batch, self._batches),
         )
         tell = [kind for kind, weight in kinds for _ in range(weight)]
         while True:
@@ -135,25 +140,35 @@ class Stories:
     def _generic(self) -> Story:
         return [self._beacon("/api/analytics", {"clicks": self._told}, kind="clicked")]
 
+    def _called(self, request: str) -> dict[str, Any]:
+        chance = self._random
+        status = chance.choice((200, 200, 201, 404, 500, 503, 0))
+        return {
+            "type": "api.called",
+            "request_id": request,
+            "route": chance.choice(ROUTES),
+            "status": status,
+            "method": "POST",
+            "duration_seconds": chance.uniform(0.01, 6),
+        }
+
+    def _operated(self) -> dict[str, Any]:
+        chance = self._random
+        return {
+            "type": "storage.operated",
+            "operation": chance.choice(("put", "get", "delete", "list", "check", "move")),
+            "ok": chance.random() < 0.9,
+            "duration_seconds": chance.uniform(0.01, 6),
+        }
+
     def _service(self) -> Story:
         chance = self._random
         request = self._name("r")
-        status = chance.choice((200, 200, 201, 404, 500, 503, 0))
+        called = self._called(request)
+        status = called["status"]
         events: list[dict[str, Any]] = [
-            {
-                "type": "api.called",
-                "request_id": request,
-                "route": chance.choice(ROUTES),
-                "status": status,
-                "method": "POST",
-                "duration_seconds": chance.uniform(0.01, 6),
-            },
-            {
-                "type": "storage.operated",
-                "operation": chance.choice(("put", "get", "delete", "list", "check", "move")),
-                "ok": chance.random() < 0.9,
-                "duration_seconds": chance.uniform(0.01, 6),
-            },
+            called,
+            self._operated(),
             {"type": "upload.stored", "original_bytes": 10**7, "stored_bytes": 6 * 10**6},
         ]
         if status not in {200, 201}:
@@ -248,6 +263,23 @@ class Stories:
         }
         return self._beacon("/api/analytics/upload-experience", body)
 
+    def _batch(self) -> Story:
+        """What a server gathered: calls, operations of its storage, and whole uploads."""
+        chance = self._random
+        size = chance.randrange(20, 51)
+        events: list[dict[str, Any]] = []
+        while len(events) < size:
+            name = self._name(f"{len(events)}")
+            kind = chance.random()
+            if kind < 0.1:
+                upload = [self._started(name, AT), *self._chunks(name, AT), self._end(name, AT)]
+                events += upload
+            elif kind < 0.6:
+                events.append(self._called(name))
+            else:
+                events.append(self._operated())
+        return [self._events(*events)]
+
     def _upload_of_a_page(self) -> Story:
         chance = self._random
         interactions: list[dict[str, Any]] = [{"type": "start", "time": 0}]
@@ -273,13 +305,17 @@ class Stories:
 class Oracle:
     """Sends stories, and remembers what was acknowledged; after a crash, that is what counts."""
 
-    def __init__(self, url: str, *, seed: int, repeated: float = 0.05) -> None:
+    def __init__(self, url: str, *, seed: int, repeated: float = 0.05, batches: int = 0) -> None:
         self._url = url
         self._random = random.Random(seed)  # noqa: S311 - a seed, not a secret
         self._repeated = repeated
         self._lately: deque[Post] = deque(maxlen=500)
-        self.stories = Stories(seed)
+        self.stories = Stories(seed, batches)
         self._stories = iter(self.stories)
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._go = asyncio.Event()
+        self._go.set()
         self.acknowledged: list[Post] = []
         """Each beacon once, however often it was sent."""
         self.sent_events = 0
@@ -293,25 +329,52 @@ class Oracle:
 
     async def run(self, workers: int, pause: float) -> None:
         """Send until ``stopping``; stories that have begun are told to their end."""
-        connector = aiohttp.TCPConnector(limit=0)
-        timeout = aiohttp.ClientTimeout(total=10)
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout) as http,
-            asyncio.TaskGroup() as group,
-        ):
+        async with self._http() as http, asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._work(http, pause))
+
+    async def hold(self) -> None:
+        """Let nobody begin to send, and wait until everything sent is acknowledged."""
+        self._go.clear()
+        while self._busy:
+            self._idle.clear()
+            await self._idle.wait()
+
+    def release(self) -> None:
+        """Let everybody go on."""
+        self._go.set()
+
+    async def repeat(self, posts: int) -> int:
+        """Send again what was acknowledged last, until it is again; returns how many events."""
+        again = list(self._lately)[-posts:]
+        async with self._http() as http:
+            for post in again:
+                self.repeats += 1
+                await self._insist(http, post)
+        return sum(post.events for post in again)
+
+    def _http(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0)
+        timeout = aiohttp.ClientTimeout(total=10)
+        return aiohttp.ClientSession(connector=connector, timeout=timeout)
 
     async def _work(self, http: aiohttp.ClientSession, pause: float) -> None:
         while not self.stopping:
             for post in next(self._stories):
-                await self._insist(http, post)
-                self.acknowledged.append(post)
-                self._lately.append(post)
-                if self._random.random() < self._repeated:
-                    self.repeats += 1
-                    await self._insist(http, self._random.choice(self._lately))
+                await self._go.wait()
+                await self._tell(http, post)
                 await asyncio.sleep(self._random.uniform(0, 2 * pause))
+
+    async def _tell(self, http: aiohttp.ClientSession, post: Post) -> None:
+        self._busy += 1
+        await self._insist(http, post)
+        self.acknowledged.append(post)
+        self._lately.append(post)
+        if self._random.random() < self._repeated:
+            self.repeats += 1
+            await self._insist(http, self._random.choice(self._lately))
+        self._busy -= 1
+        self._idle.set()
 
     async def _insist(self, http: aiohttp.ClientSession, post: Post) -> None:
         """Send until it is acknowledged: an answer that a crash swallowed says nothing."""
@@ -334,6 +397,7 @@ class Oracle:
             return False
         self.answers[answer.status] += 1
         if answer.status == 503:
+            assert int(answer.headers["Retry-After"]) >= 1, answer.headers
             return False
         assert answer.status == 202, (answer.status, said, post)
         assert said["accepted"] + said["duplicate"] == post.events, (said, post)

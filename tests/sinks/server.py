@@ -20,12 +20,21 @@ class Sink:
         self.fault: Fault = _no_fault
         self.lose_answer: Callable[[], bool] = lambda: False
         """Whether the connection is cut after lines were taken, before that is said."""
+        self.cut_request: Callable[[], bool] = lambda: False
+        """Whether the connection is cut in the middle of what comes; nothing of it is taken."""
+        self.cut_answer: Callable[[], bool] = lambda: False
+        """Whether it is cut in the middle of the answer, after lines were taken."""
         self.requests: list[list[str]] = []
         """The lines of each request, whatever became of it."""
         self.taken: list[str] = []
         self.tokens: set[str] = set()
 
     async def _write(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        if self.cut_request():
+            await request.content.readany()
+            request.transport.abort()
+            return web.Response()
         lines = (await request.read()).decode().split("\n")
         self.requests.append(lines)
         self.tokens.add(request.headers.get("Authorization", ""))
@@ -41,8 +50,10 @@ class Sink:
                     return web.Response(status=answer.status, body=await answer.read())
         self.taken += lines
         if self.lose_answer():
-            assert request.transport is not None
             request.transport.abort()
+        if self.cut_answer():
+            request.transport.write(b"HTTP/1.1 204 No Con")
+            request.transport.close()
         return web.Response(status=204)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
@@ -67,13 +78,26 @@ class Sink:
         app.router.add_get("/query", self._query)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._runner = runner
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        self._port = int(runner.addresses[0][1])
+        self.url = f"http://127.0.0.1:{self._port}"
         try:
             yield self
         finally:
             await runner.cleanup()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Refuse every connection until the end of the block, and cut those that there are."""
+        (site,) = self._runner.sites
+        await site.stop()
+        usual, self.cut_request = self.cut_request, lambda: True
+        try:
+            yield
+        finally:
+            self.cut_request = usual
+            await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
 
 
 async def _no_fault(lines: Sequence[str]) -> None:

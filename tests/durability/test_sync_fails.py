@@ -1,0 +1,89 @@
+"""A disk whose syncs fail: its beacons get 503, and what was acknowledged before and after stays.
+
+``strace`` lets the system call fail in a running exporter; the file that it syncs is the journal's.
+"""
+
+from pathlib import Path
+
+import aiohttp
+
+from tests.durability.processes import Exporter, accepted, binary, until
+
+BEFORE = 20
+FAILING = 5
+
+
+class Client:
+    """Posts numbered events, one in a beacon."""
+
+    def __init__(self, http: aiohttp.ClientSession, exporter: Exporter) -> None:
+        self._http = http
+        self._exporter = exporter
+        self.sent = 0
+        self.acknowledged: list[int] = []
+        self.refused: list[int] = []
+
+    async def post(self, number: int) -> int:
+        """Send one; returns the status."""
+        event = {"type": "upload.preview_shown", "id": f"e{number}", "upload_id": f"u{number}"}
+        async with self._http.post(
+            f"{self._exporter.url}/v1/events", json={"events": [event]}
+        ) as answer:
+            if answer.status == 503:
+                assert int(answer.headers["Retry-After"]) >= 1
+                assert await answer.json() == {"error": "unavailable"}
+                self.refused.append(number)
+            else:
+                assert answer.status == 202
+                self.acknowledged.append(number)
+            return answer.status
+
+    async def next(self) -> int:
+        self.sent += 1
+        return await self.post(self.sent)
+
+    async def taken(self) -> bool:
+        return await self.next() == 202
+
+
+async def test_what_a_failing_sync_covers_is_refused_and_nothing_acknowledged_is_lost(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "state" / "journal.db-wal"
+    # The syncs of the journal alone are seen, and so many of them fail.
+    last = BEFORE + FAILING - 1
+    wrapper = [binary("strace", "strace"), "-D", "-f", "-o", str(tmp_path / "trace")]
+    wrapper += ["-P", str(journal), "-e", "trace=fdatasync"]
+    wrapper += ["-e", f"inject=fdatasync:error=EIO:when={BEFORE}..{last}", "-e", "signal=none"]
+    exporter = Exporter(tmp_path, {"JOURNAL__CHECKPOINT_SECONDS": 60}, wrapper)
+    async with exporter, aiohttp.ClientSession() as http:
+        client = Client(http, exporter)
+
+        async def refused() -> bool:
+            return not await client.taken()
+
+        await until(refused)
+        status, health = await exporter.health("ready")
+        assert (status, health["checks"]["journal"]) == (503, "not writable")
+        assert (await exporter.health("live"))[0] == 200
+        assert await exporter.value("exporter_journal_append_errors_total") >= 1
+        await until(client.taken)
+        for _ in range(50):
+            assert await client.taken()
+        trace = (tmp_path / "trace").read_text()
+        assert trace.count("EIO") == FAILING, trace
+        assert client.refused
+        assert accepted(await exporter.samples()) == len(client.acknowledged)
+
+        await exporter.kill()
+        exporter.unwrap()
+        await exporter.start()
+        # A record whose sync failed may be on the disk all the same, and is counted then.
+        counted = accepted(await exporter.samples())
+        assert len(client.acknowledged) <= counted <= client.sent
+        for number in list(client.refused):
+            assert await client.post(number) == 202
+        assert accepted(await exporter.samples()) == client.sent
+        for number in range(1, client.sent + 1):
+            assert await client.post(number) == 202
+        assert accepted(await exporter.samples()) == client.sent
