@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvloop
 
@@ -15,8 +15,9 @@ from bench import load, servers
 SCRAPE_EVERY = 5.0
 
 
-def _metrics(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+def metrics(port: int) -> str:
+    """What a scrape gets."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         return str(answer.read().decode())
 
 
@@ -31,27 +32,42 @@ def value(text: str, series: str) -> float:
 async def _scrape(port: int, took: list[float]) -> None:
     while True:
         began = time.perf_counter()
-        await asyncio.to_thread(_metrics, port)
+        await asyncio.to_thread(metrics, port)
         took.append(time.perf_counter() - began)
         await asyncio.sleep(SCRAPE_EVERY)
 
 
-async def _under_load(
-    replicas: Sequence[servers.Server], rate: float, seconds: float
+async def scraped_load(
+    replicas: Sequence[servers.Server],
+    rate: float,
+    seconds: float,
+    beacon: Callable[[], bytes] = load.performance,
 ) -> tuple[load.Outcome, list[float]]:
+    """Load replicas that are scraped meanwhile: what became of it, and how long scrapes took."""
     took: list[float] = []
     loop = asyncio.get_running_loop()
     scrapers = [loop.create_task(_scrape(each.operations, took)) for each in replicas]
     ports = [each.port for each in replicas]
-    outcome = await load.drive(ports, rate=rate, seconds=seconds, connections=256)
+    outcome = await load.drive(ports, rate=rate, seconds=seconds, connections=256, beacon=beacon)
     for scraper in scrapers:
         scraper.cancel()
     return outcome, took
 
 
+def family(text: str, name: str) -> float:
+    """The series of a family, added up."""
+    rows = (row for row in text.splitlines() if row.startswith((name + "{", name + " ")))
+    return sum(float(row.rpartition(" ")[2]) for row in rows)
+
+
+def total(replicas: Sequence[servers.Server], name: str) -> float:
+    """A family of all replicas, added up."""
+    return sum(family(metrics(each.operations), name) for each in replicas)
+
+
 def _counted(replicas: Sequence[servers.Server]) -> int:
     series = 'exporter_events_accepted_total{type="upload.performance_reported"}'
-    return int(sum(value(_metrics(each.operations), series) for each in replicas))
+    return int(sum(value(metrics(each.operations), series) for each in replicas))
 
 
 def run(rate: float, seconds: float, rounds: int) -> None:
@@ -63,11 +79,11 @@ def run(rate: float, seconds: float, rounds: int) -> None:
 
 def _measure(replicas: Sequence[servers.Server], rate: float, seconds: float, rounds: int) -> None:
     accepted, slow = 0, list[float]()
-    uvloop.run(_under_load(replicas, rate / 4, 2))
+    uvloop.run(scraped_load(replicas, rate / 4, 2))
     before = _counted(replicas)
     print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms  slowest scrape ms")
     for number in range(rounds):
-        outcome, took = uvloop.run(_under_load(replicas, rate, seconds))
+        outcome, took = uvloop.run(scraped_load(replicas, rate, seconds))
         accepted += outcome.accepted
         slow.append(outcome.at(0.99) * 1e3)
         print(
@@ -93,7 +109,7 @@ async def _seen(server: servers.Server, probes: int) -> list[float]:
         began = time.perf_counter()
         await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=10).read())  # noqa: B023, S310
         while True:
-            text = await asyncio.to_thread(_metrics, server.operations)
+            text = await asyncio.to_thread(metrics, server.operations)
             if value(text, "video_generic_events_total") > number:
                 break
         waits.append(time.perf_counter() - began)

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from bench import hooks, pages, sessions
-from bench.load import BODY, request
+from bench.load import AGENT, BODY, request
+
+__all__ = ["AGENT", "beacons", "requests"]
 
 POOL: Final = 2000
 """How many of each kind there are at once."""
@@ -163,12 +165,18 @@ def turns() -> Iterator[Turn]:
         yield Turn(number, str(place + 3000), cycle)
 
 
+def beacons() -> Iterator[tuple[Source, str]]:
+    """The bodies of the mix, one source after the other."""
+    for source, turn in zip(itertools.cycle(SOURCES), turns(), strict=False):
+        yield source, source.body(turn)
+
+
 def requests() -> Callable[[], bytes]:
     """The next request of the mix, each time it is called."""
-    following = zip(itertools.cycle(SOURCES), turns(), strict=False)
+    following = beacons()
 
     def take() -> bytes:
-        source, turn = next(following)
-        return request(source.path, source.body(turn).encode(), source.kind)
+        source, body = next(following)
+        return request(source.path, body.encode(), source.kind)
 
     return take

@@ -17,27 +17,15 @@ from typing import Any, Final
 
 import psutil
 
-from exporter.catalogue import Catalogue
-from exporter.dedup import Dedup
-from exporter.event import Patience
-from exporter.events import DOMAINS
-from exporter.formats import formats
-from exporter.formats.format import Sender
-from exporter.pipeline import Pipeline
-from exporter.privacy import Privacy
+from bench import offline
+from bench.load import AGENT
 from exporter.record import Entry
-from exporter.sessions import Sessions
-from exporter.store import Store
 
 GOAL_BYTES: Final = 1000
 TRACED: Final = 2_000
 """Sessions of which every allocation is followed, which takes ten times as long."""
 
 _AT: Final = 1_700_000_000.0
-_AGENT: Final = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/126.0.0.0 Safari/537.36"
-)
 
 Told = Iterator[dict[str, Any]]
 
@@ -49,7 +37,7 @@ def _upload(number: int) -> Told:
         "file_size_bytes": 24_000_000 + number,
         "content_type": "video/mp4",
         "chunk_count": 16,
-        "user_agent": _AGENT,
+        "user_agent": AGENT,
         "network": "4g",
         "country": "DE",
         "width": 1920,
@@ -78,7 +66,7 @@ def _play(number: int) -> Told:
         "course_id": f"course-{number % 100}",
         "viewer": f"person-{number}",
         "duration_seconds": 600.0 + number % 50,
-        "user_agent": _AGENT,
+        "user_agent": AGENT,
         "network": "4g",
         "country": "DE",
         "sequence": 0,
@@ -102,7 +90,7 @@ def _sampled_play(number: int) -> Told:
         "play_id": f"6e2fb550-c457-11e9-bb97-0800{number:08x}",
         "video_id": f"video-{number % 5000}",
         "player": "hls.js",
-        "user_agent": _AGENT,
+        "user_agent": AGENT,
     }
     states = ("starting", "playing", "playing", "rebuffering", *("playing",) * 6)
     for step, state in enumerate(states):
@@ -138,7 +126,7 @@ def _page(number: int) -> Told:
         "session_id": f"session-9d6a{number:08x}",
         "user_id": f"person-{number}",
         "url": "/watch/17",
-        "user_agent": _AGENT,
+        "user_agent": AGENT,
         "country": "DE",
     }
     at = _AT + number / 1e4
@@ -164,12 +152,12 @@ def _anonymous_vital(number: int) -> Told:
         "value": 1.9 + number / 1e7,
         "metric_id": f"v5-{number:013}",
         "url": "/watch/17",
-        "user_agent": _AGENT,
+        "user_agent": AGENT,
     }
 
 
 def _request(number: int) -> Told:
-    about = {"request_id": f"req-0d2a{number:08x}", "url": "/watch/17", "user_agent": _AGENT}
+    about = {"request_id": f"req-0d2a{number:08x}", "url": "/watch/17", "user_agent": AGENT}
     yield {"type": "web.request_made", "result": "ok", "duration_seconds": 0.3, **about}
 
 
@@ -186,21 +174,10 @@ KINDS: Final[dict[str, Callable[[int], Told]]] = {
 
 
 class _Instance:
-    """A pipeline as one instance has it, without its edges."""
+    """A pipeline that is told of sessions."""
 
     def __init__(self) -> None:
-        catalogue = Catalogue(DOMAINS)
-        lifecycles = [each for domain in DOMAINS for each in domain.lifecycles]
-        self.sessions = Sessions(
-            lifecycles, {each.name: Patience(each.silence) for each in lifecycles}
-        )
-        self.pipeline = Pipeline(
-            store=Store(catalogue.durable, catalogue.members),
-            dedup=Dedup(7200.0),
-            sessions=self.sessions,
-        )
-        self._format = formats(DOMAINS, Privacy(catalogue.lists, bytes(32)))["/v1/events"]
-        self._sender = Sender("/v1/events", None, None, 500)
+        self.pipeline = offline.pipeline()
 
     def tell(self, numbers: Iterable[int], kind: Callable[[int], Told]) -> None:
         """Each of the sessions, step by step, as if they all went on at once."""
@@ -208,19 +185,18 @@ class _Instance:
         for step in range(max(map(len, some))):
             events = [each[step] for each in some if step < len(each)]
             for start in range(0, len(events), 500):
-                body = json.dumps({"events": events[start : start + 500]}).encode()
-                parsed = self._format.parse(body, self._sender)
-                if parsed.rejected:
-                    raise SystemExit(f"refused: {parsed.rejected[0]}")
-                self.pipeline.apply(Entry(_AT + step * 15.0, parsed.events))
+                body = json.dumps({"events": events[start : start + 500]})
+                told = offline.parse("/v1/events", body)
+                self.pipeline.apply(Entry(_AT + step * 15.0, told))
         # What a checkpoint takes away.
         self.pipeline.points.clear()
-        self.sessions.changed()
+        self.pipeline.sessions.changed()
         self.pipeline.dedup.fresh()
         self.pipeline.store.changed()
 
     def open(self) -> int:
-        return sum(still for _, still, _ in self.sessions.counts())
+        """How many sessions go on."""
+        return sum(still for _, still, _ in self.pipeline.sessions.counts())
 
 
 def measure(name: str, count: int) -> dict[str, float]:

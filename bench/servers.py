@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -52,10 +52,8 @@ def tool(name: str, package: str) -> str:
 def bare(cores: str) -> Iterator[Server]:
     """The handler that does nothing."""
     port = free_port()
-    with _running(
-        "bare aiohttp", [sys.executable, "-m", "bench.bare", str(port)], cores, {}
-    ) as run:
-        yield _ready(Server("bare aiohttp", port, 0, run))
+    with running("bare aiohttp", [sys.executable, "-m", "bench.bare", str(port)], cores, {}) as run:
+        yield ready(Server("bare aiohttp", port, 0, run))
 
 
 @contextmanager
@@ -67,7 +65,10 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def exporter(
-    cores: str, settings: Mapping[str, str] | None = None, state: Path | None = None
+    cores: str,
+    settings: Mapping[str, str] | None = None,
+    state: Path | None = None,
+    patience: float = START_SECONDS,
 ) -> Iterator[Server]:
     """The product with every protection on, its state in ``state`` or a folder of its own.
 
@@ -83,8 +84,8 @@ def exporter(
             **{f"EXPORTER_{name}": value for name, value in (settings or {}).items()},
         }
         command = [sys.executable, "-m", "exporter", "serve"]
-        with _running("exporter", command, cores, environment) as run:
-            yield _ready(Server("exporter", port, operations, run))
+        with running("exporter", command, cores, environment) as run:
+            yield ready(Server("exporter", port, operations, run), patience)
 
 
 @contextmanager
@@ -99,14 +100,15 @@ def victoria_metrics(cores: str, port: int | None = None) -> Iterator[Server]:
             "-retentionPeriod=100y",
             "-loggerLevel=ERROR",
         ]
-        with _running("victoria-metrics", command, cores, {}) as run:
-            yield _ready(Server("victoria-metrics", port, port, run))
+        with running("victoria-metrics", command, cores, {}) as run:
+            yield ready(Server("victoria-metrics", port, port, run))
 
 
 @contextmanager
-def _running(
-    name: str, command: list[str], cores: str, environment: dict[str, str]
+def running(
+    name: str, command: Sequence[str], cores: str, environment: Mapping[str, str]
 ) -> Iterator[psutil.Process]:
+    """A process on these cores, until it is told to end."""
     child = subprocess.Popen(  # noqa: S603 - our own servers
         [tool("taskset", "util-linux"), "-c", cores, *command],
         env={**os.environ, **environment},
@@ -119,8 +121,9 @@ def _running(
             raise SystemExit(f"{name} ended with {child.returncode}")
 
 
-def _ready(server: Server) -> Server:
-    latest = time.monotonic() + START_SECONDS
+def ready(server: Server, patience: float = START_SECONDS) -> Server:
+    """The server, once it listens."""
+    latest = time.monotonic() + patience
     while time.monotonic() < latest:
         try:
             socket.create_connection(("127.0.0.1", server.port), 1).close()

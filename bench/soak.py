@@ -6,12 +6,10 @@ names come from pools for the same reason. A line through what is left is the le
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import statistics
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,7 +17,7 @@ from typing import Final, NamedTuple
 import uvloop
 
 from bench import load, mix, servers
-from bench.latency import value
+from bench.latency import family, metrics, value
 
 EVERY: Final = 5.0
 BLOCKS: Final = 10
@@ -72,23 +70,12 @@ def fit(points: Sequence[tuple[float, float]]) -> Line:
     return Line(slope, T_95 * (rest / (BLOCKS - 2) / spread) ** 0.5)
 
 
-def _metrics(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        return str(answer.read().decode())
-
-
-def _total(text: str, name: str) -> float:
-    """A family's series added up."""
-    rows = (row for row in text.splitlines() if row.startswith((name + "{", name + " ")))
-    return sum(float(row.rpartition(" ")[2]) for row in rows)
-
-
 def _size(*files: Path) -> float:
     return sum(file.stat().st_size for file in files if file.exists()) / MEGABYTE
 
 
 def _sample(server: servers.Server, directory: Path, began: float) -> Sample:
-    text = _metrics(server.operations)
+    text = metrics(server.operations)
     return Sample(
         (time.monotonic() - began) / 3600,
         server.process.memory_info().rss / MEGABYTE,
@@ -96,9 +83,9 @@ def _sample(server: servers.Server, directory: Path, began: float) -> Sample:
         server.process.num_threads(),
         _size(*directory.glob("journal.db*")),
         _size(*directory.glob("state.db*")),
-        _total(text, "exporter_remembered_sessions"),
+        family(text, "exporter_remembered_sessions"),
         value(text, "exporter_remembered_ids"),
-        _total(text, "exporter_outbox_points"),
+        family(text, "exporter_outbox_points"),
     )
 
 
@@ -142,20 +129,21 @@ def run(minutes: float, rate: float, warm_up: float) -> None:
         with servers.exporter("0,1", settings, directory) as server:
             print(f"{rate:.0f} beacons/s of every format for {minutes:g} minutes")
             print(
-                "minute  RSS MB  descriptors  threads  journal MB  state MB  sessions      ids  outbox"
+                "minute  RSS MB  descriptors  threads  journal MB  state MB"
+                "  sessions      ids  outbox"
             )
             outcome, samples = uvloop.run(_soak(server, directory, minutes, rate))
             kept = [sample for sample in samples if sample.at * 60 >= warm_up]
-            _report(outcome, kept, _metrics(server.operations))
+            _report(outcome, kept, metrics(server.operations))
 
 
 def _report(outcome: load.Outcome, samples: Sequence[Sample], text: str) -> None:
     print(
         f"sent {outcome.sent:,}, taken {outcome.accepted:,}, "
         f"p50 {outcome.at(0.5) * 1e3:.1f} ms, p99 {outcome.at(0.99) * 1e3:.0f} ms; "
-        f"points delivered {_total(text, 'exporter_sink_points_total'):,.0f}, "
-        f"set aside {_total(text, 'exporter_sink_refused_points_total'):.0f}, "
-        f"apply errors {_total(text, 'exporter_apply_errors_total'):.0f}"
+        f"points delivered {family(text, 'exporter_sink_points_total'):,.0f}, "
+        f"set aside {family(text, 'exporter_sink_refused_points_total'):.0f}, "
+        f"apply errors {family(text, 'exporter_apply_errors_total'):.0f}"
     )
     for name in Sample._fields[1:]:
         points = [(sample.at, float(getattr(sample, name))) for sample in samples]
@@ -165,17 +153,3 @@ def _report(outcome: load.Outcome, samples: Sequence[Sample], text: str) -> None
             f"{name:11} {min(values):10.1f} to {max(values):10.1f}, "
             f"slope {line.slope:+9.2f} ± {line.error:.2f} an hour"
         )
-
-
-def main() -> None:
-    """``python -m bench.soak --minutes 30``."""
-    parser = argparse.ArgumentParser(prog="python -m bench.soak")
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--rate", type=float, default=500.0, help="beacons a second")
-    parser.add_argument("--warm-up", type=float, default=10.0, help="minutes that are not counted")
-    wanted = parser.parse_args()
-    run(wanted.minutes, wanted.rate, wanted.warm_up)
-
-
-if __name__ == "__main__":
-    main()

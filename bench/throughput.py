@@ -23,15 +23,17 @@ class Round(NamedTuple):
     errors: int
 
 
-def drive(server: servers.Server, seconds: float, core: int) -> Round:
-    """Load one server as hard as it takes."""
+def drive(
+    server: servers.Server, seconds: float, core: int, script: Path = LUA, *words: str
+) -> Round:
+    """Load one server as hard as it takes, with what a script of wrk makes of its words."""
     before = server.cpu_seconds()
     start = next(_numbers) * 100_000_000
     said = subprocess.run(  # noqa: S603 - a load generator on loopback
         [
             *(servers.tool("taskset", "util-linux"), "-c", str(core)),
             *(servers.tool("wrk", "wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"),
-            *("-s", str(LUA), f"http://127.0.0.1:{server.port}", "--", str(start)),
+            *("-s", str(script), f"http://127.0.0.1:{server.port}", "--", str(start), *words),
         ],
         check=True,
         capture_output=True,

@@ -1,0 +1,75 @@
+"""How long an answer takes that stands for five events: 1,700 batches a second on two cores."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Final
+
+import uvloop
+
+from bench import load, servers
+from bench.latency import scraped_load, total
+
+EVENTS: Final = 5
+GOAL_P50: Final = 0.010
+GOAL_P99: Final = 0.050
+
+
+def batches() -> Callable[[], bytes]:
+    """An upload with its steps in each, all different, each event with an id."""
+    numbers = itertools.count(time.time_ns())
+
+    def batch() -> bytes:
+        number = next(numbers)
+        about = {"upload_id": f"u{number}"}
+        events = [
+            {"type": "upload.started", "id": f"s{number}", "file_size_bytes": 24_000_000, **about},
+            *(
+                {
+                    "type": "upload.chunk_received",
+                    "id": f"c{number}-{index}",
+                    "index": index,
+                    "ok": True,
+                    **about,
+                }
+                for index in range(EVENTS - 2)
+            ),
+            {"type": "upload.completed", "id": f"d{number}", **about},
+        ]
+        body = json.dumps({"events": events}, separators=(",", ":")).encode()
+        return load.request("/v1/events", body, "application/json")
+
+    return batch
+
+
+def run(rate: float, seconds: float, rounds: int) -> None:
+    """Print the quantiles, and whether anything was lost."""
+    batch = batches()
+    with servers.exporter("0") as one, servers.exporter("1") as other:
+        both = (one, other)
+        uvloop.run(scraped_load(both, rate / 4, 2, batch))
+        before = total(both, "exporter_events_accepted_total")
+        print(f"two processes, one for each core; {EVENTS} events in each beacon, each with an id")
+        print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms")
+        middles, slow, accepted = [], [], 0
+        for number in range(rounds):
+            outcome, _ = uvloop.run(scraped_load(both, rate, seconds, batch))
+            accepted += outcome.accepted
+            middles.append(outcome.at(0.5) * 1e3)
+            slow.append(outcome.at(0.99) * 1e3)
+            print(
+                f"{number:5}  {outcome.sent / seconds:6.0f}  {middles[-1]:6.2f}  {slow[-1]:6.2f}"
+                f"  {outcome.latencies[-1] * 1e3:6.1f}  {outcome.late_seconds * 1e3:17.1f}"
+            )
+        counted = total(both, "exporter_events_accepted_total") - before
+    for name, found, goal in (("p50", middles, GOAL_P50), ("p99", slow, GOAL_P99)):
+        print(
+            f"{name}: median {statistics.median(found):.1f} ms (lowest {min(found):.1f}, "
+            f"highest {max(found):.1f}); goal {goal * 1e3:.0f} ms"
+        )
+    lost = max(0, accepted * EVENTS - counted)
+    print(f"acknowledged {accepted * EVENTS:,} events, counted {counted:,.0f}: lost {lost:,.0f}")
