@@ -404,7 +404,7 @@ BOARD: Final = Board(
                     ],
                 ),
                 Series(
-                    title="Plays asked for and started, beacons of no play",
+                    title="Plays, and beacons of no play",
                     question="How many plays are asked for and show a first frame, and how many"
                     " beacons name no session, so that no play is in them?",
                     good="Two lines together and the third far below; dash.js as it comes names no"

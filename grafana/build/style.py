@@ -883,7 +883,8 @@ class Profile(Panel):
         panel.transformations(list(self._transformations()))
         panel.x_field(self.axis).x_tick_label_spacing(100).bar_width(0.95).fill_opacity(80)
         panel.show_value(kinds.VisibilityMode.NEVER).color_scheme(_plain(self.colour))
-        panel.legend(_NO_LEGEND).min(0)
+        # Of one width, so that what stands below each other is of one second.
+        panel.legend(_NO_LEGEND).min(0).axis_width(60)
         return panel.build()
 
     def _transformations(self) -> Iterator[model.DataTransformerConfig]:
@@ -895,7 +896,7 @@ class Profile(Panel):
         }
         yield model.DataTransformerConfig("renameByRegex", options=split)
         yield model.DataTransformerConfig(
-            "filterFieldsByName", options={"include": {"pattern": "^\\{"}}
+            "filterFieldsByName", options={"include": {"pattern": "^\\{.+$"}}
         )
         yield model.DataTransformerConfig(
             "reduce", options={"reducers": ["lastNotNull"], "mode": "seriesToRows"}
