@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import psutil
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class Server(NamedTuple):
