@@ -79,7 +79,8 @@ def welcome(layout: Layout, *, demo: bool) -> str:
       {query}: about 1, and falling from when a bad hour begins, which is told below
   {layout.prometheus}/classic/alerts
       UploadSuccessRatioLow, pending and then firing; every message of Alertmanager is shown below
-  Uploads of which nothing is heard for 60 s count as abandoned here (otherwise 30 min)."""
+  Uploads of which nothing is heard for 60 s count as abandoned here (otherwise 30 min), and plays
+  and sessions of which nothing is heard for 2 min as over."""
         if demo
         else f"""  curl -i {layout.beacons}/v1/events --json '{{"events": [{{"type": "storage.operated", "operation": "check", "ok": true}}]}}'
   curl -s {layout.operations}/metrics | grep storage_operations_total

@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 RETENTION: Final = "35d"
 """Rules look back 30 days."""
 
-DEMO_SILENCE: Final = '{"upload": 60}'
+DEMO_SILENCE: Final = '{"upload": 60, "play": 120, "web_session": 120}'
 """Half an hour of patience is longer than anybody watches a demo."""
 
 WEBHOOK: Final = "127.0.0.1:9096"

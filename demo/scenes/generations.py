@@ -72,7 +72,11 @@ def _life(times: Times, rng: Random, name: str, began: float) -> Iterator[Messag
             return
         yield told(times, ended + 1, {"type": "generation.recovered", **one})
         ended += spread(rng, maker.median_seconds, 0.3)
-    yield told(times, ended, {**_completed(rng, maker, weather, ended - began), **one})
+    took = {
+        "duration_seconds": round(ended - began, 3),
+        "run_seconds": round(ended - started, 3),
+    }
+    yield told(times, ended, {**_completed(rng, maker, weather), **took, **one})
     if rng.random() < 0.25:
         rated = {"type": "generation.rated", "rating": _rating(rng, weather), **one}
         yield told(times, ended + spread(rng, 20, 0.5), rated)
@@ -83,11 +87,10 @@ def _failing(weather: Weather) -> float:
     return 0.02 if weather is GOOD else 0.25
 
 
-def _completed(rng: Random, maker: Maker, weather: Weather, took: float) -> dict[str, object]:
+def _completed(rng: Random, maker: Maker, weather: Weather) -> dict[str, object]:
     worse = 0.0 if weather is GOOD else 1.5
     return {
         "type": "generation.completed",
-        "duration_seconds": round(took, 3),
         "quality_score": round(min(10.0, max(0.0, rng.gauss(maker.quality - worse, 0.4))), 2),
         "cost": round(spread(rng, maker.cost, 0.2), 4),
         "currency": maker.currency,
