@@ -23,7 +23,7 @@ local exposition = '# TYPE upload_duration_seconds gauge\nupload_duration_second
 -- VictoriaMetrics: a point of InfluxDB's line protocol.
 local line = 'upload_report,result=success,device=desktop,browser=chrome,os=windows,network=4g,'
   .. 'size_class=medium,region=europe,country=DE duration_seconds=%g,ttfb_seconds=%g,'
-  .. 'file_size_bytes=%d,throughput_bytes_per_second=%d,chunks=8,first_try_chunks=7 %d%06d000\n'
+  .. 'file_size_bytes=%d,throughput_bytes_per_second=%d,chunks=8,first_try_chunks=7 %d%06d\n'
 
 -- Faro: a measurement of a page.
 local faro = '{"meta":{"sdk":{"name":"faro-web","version":"2.12.1"},"app":{"name":"video-web",'
