@@ -2,69 +2,66 @@
 
 from __future__ import annotations
 
-import time
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 RETRY_AFTER_SECONDS: Final = "5"
 _encode = msgspec.json.Encoder().encode
 _JSON: Final = "application/json"
 # aiohttp would name itself and Python, with their versions.
-_HEADERS: Final = {hdrs.CONTENT_TYPE: _JSON, hdrs.SERVER: "exporter"}
+_NAME: Final = "exporter"
+_HEADERS: Final = {hdrs.CONTENT_TYPE: _JSON, hdrs.SERVER: _NAME}
 MOST_UNREAD: Final = 65_536
 """Bytes of answers that a client may leave unread before it is made to wait."""
 
 
-class Prepared(web.Response):
-    """An answer that is the same every time: its bytes are made once a second, for the date.
+class Prepared:
+    """An answer that is the same every time: its bytes are made once a second, for the date."""
 
-    It is shared by all requests that it fits, and saves a third of what an answer costs.
-    """
-
-    def __init__(self, body: bytes, status: HTTPStatus) -> None:
-        super().__init__(body=body, status=status, headers=_HEADERS)
-        self._head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {_JSON}\r\n"
-            f"Content-Length: {len(body)}\r\nDate: "
-        )
-        self._tail = body
+    def __init__(self, response: web.Response) -> None:
+        self.status = response.status
+        self._response = response
         self._second = 0
-        self._wire = b""
+        self._head = b""
+        self._body = b""
 
-    @staticmethod
-    def fits(request: web.BaseRequest) -> bool:
-        """Whether the request wants nothing that the bytes do not say."""
-        transport = request.transport
-        return (
-            request.version == HttpVersion11
-            and request.keep_alive
-            and hdrs.ORIGIN not in request.headers
-            and transport is not None
-            and transport.get_write_buffer_size() < MOST_UNREAD
-        )
-
-    @property
-    def keep_alive(self) -> bool:
-        """It is only used where the connection stays."""
-        return True
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Send all of it."""
-        second = int(time.time())
+    def wire(self, now: float, headers: bytes = b"") -> bytes:
+        """The bytes of the answer, with more ``headers``, each with its end of line."""
+        second = int(now)
         if second != self._second:
             self._second = second
-            date = formatdate(second, usegmt=True)
-            self._wire = f"{self._head}{date}\r\n\r\n".encode() + self._tail
-        if request.transport is None:
-            raise ConnectionResetError
-        request.transport.write(self._wire)
+            self._head, self._body = _halves(self._response, second)
+        return b"".join((self._head, headers, b"\r\n", self._body))
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to send."""
+    def copy(self) -> web.Response:
+        """The same, for aiohttp to send and for headers to be added."""
+        response = self._response
+        return web.Response(
+            body=response.body, status=response.status, headers=CIMultiDict(response.headers)
+        )
+
+
+def wire(response: web.Response, now: float) -> bytes:
+    """The bytes of an answer of this module, for a connection that stays."""
+    head, body = _halves(response, int(now))
+    return head + b"\r\n" + body
+
+
+def _halves(response: web.Response, second: int) -> tuple[bytes, bytes]:
+    body = response.body
+    if not isinstance(body, bytes):
+        body = b""
+    lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+    lines += (f"{name}: {value}" for name, value in response.headers.items())
+    if response.status != HTTPStatus.NO_CONTENT:
+        lines.append(f"Content-Length: {len(body)}")
+    lines.append(f"Date: {formatdate(second, usegmt=True)}\r\n")
+    return "\r\n".join(lines).encode(), body
 
 
 def answer(body: Any, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
@@ -79,7 +76,7 @@ def encoded(body: bytes, status: HTTPStatus) -> web.Response:
 
 def nothing(status: HTTPStatus = HTTPStatus.NO_CONTENT) -> web.Response:
     """No body at all."""
-    return web.Response(status=status, headers={hdrs.SERVER: "exporter"})
+    return web.Response(status=status, headers={hdrs.SERVER: _NAME})
 
 
 def problem(status: HTTPStatus, reason: str, *, retry: bool = False) -> web.Response:

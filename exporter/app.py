@@ -26,7 +26,7 @@ from aiohttp import web
 from exporter import __version__, audit, checkpoint, key, probes, telemetry
 from exporter.catalogue import Catalogue
 from exporter.clock import Clock
-from exporter.connections import Site
+from exporter.connections import AtOnce, Site
 from exporter.dedup import Dedup
 from exporter.delivery import Delivery
 from exporter.engine import Engine
@@ -218,6 +218,7 @@ class Application:
             head_seconds=settings.receiver.read_timeout_seconds,
             keepalive_timeout=settings.receiver.keepalive_seconds,
             most_bytes=settings.receiver.batch_bytes,
+            at_once=receiver.at_once,
         )
         self._runners = (public[0], operations[0])
         self.public_port, self.operations_port = public[1], operations[1]
@@ -369,6 +370,7 @@ async def _listen(
     keepalive_timeout: float = 75.0,
     most_bytes: int = 1024,
     tls: ssl.SSLContext | None = None,
+    at_once: AtOnce | None = None,
 ) -> tuple[web.ServerRunner, int]:
     loop = asyncio.get_running_loop()
 
@@ -388,7 +390,7 @@ async def _listen(
     )
     runner = web.ServerRunner(server, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
-    site = Site(runner, host, port, head_seconds=head_seconds, tls=tls)
+    site = Site(runner, host, port, head_seconds=head_seconds, tls=tls, at_once=at_once)
     await site.start()
     return runner, site.port
 

@@ -1,29 +1,48 @@
 """Connections that end: aiohttp's server gives a client forever for its head; here it does not.
 
-Also the answer to what is not HTTP at all: aiohttp would echo the offending bytes.
+Also the answer to what is not HTTP at all: aiohttp would echo the offending bytes. And a short
+way for a request that is there whole, which is nearly every beacon: it is handled in the call that
+brought its last byte, and aiohttp's task for the connection is not woken for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
 
-from exporter.answers import problem
+from exporter.answers import MOST_UNREAD, problem
 
 BACKLOG: Final = 1024
 
+Reply = Callable[[bytes], None]
+"""Takes the whole answer to a request, head and body."""
+
+AtOnce = Callable[[web.BaseRequest, bytes, Reply], bool]
+"""Takes a request and its body, and replies, now or later; or does nothing and says False."""
+
 
 class Connection(RequestHandler):
-    """One client's connection; ``head_since`` is when a head began that is not complete."""
+    """One client's connection; ``head_since`` is when a head began that is not complete.
 
-    __slots__ = ("head_since",)
+    A request on the short way stays first in aiohttp's queue until its answer is written.
+    """
+
+    __slots__ = ("_at_once", "_taken", "head_since")
 
     head_since: float | None
+
+    def __init__(self, *arguments: Any, at_once: AtOnce | None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._at_once = at_once
+        self._taken = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client that connects and says nothing is waited for as for a head."""
@@ -34,9 +53,72 @@ class Connection(RequestHandler):
         """Start the clock with the first byte of a head, stop it with the last."""
         if self._current_request is None and self.head_since is None:
             self.head_since = asyncio.get_running_loop().time()
+        waiter, self._waiter = self._waiter, None
         super().data_received(data)
+        self._waiter = waiter
         if self._messages or self._current_request is not None:
             self.head_since = None
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin with the next request, here or in aiohttp's task, where that has nothing to do."""
+        messages, waiter = self._messages, self._waiter
+        if self._buffer_paused and not self._taken and len(messages) <= self._msg_queue_resume_size:
+            self._taken = True
+            self._resume_reading_if_drained()
+            self._taken = False
+        while messages and not self._taken and waiter is not None and not waiter.done():
+            self._taken = self._request_in_progress = True
+            if not self._begun(*messages[0]):
+                self._taken = self._request_in_progress = False
+                waiter.set_result(None)
+
+    def _begun(self, message: Any, payload: Any) -> bool:
+        """Whether the request goes the short way."""
+        if self._at_once is None or not self._is_whole(message, payload):
+            return False
+        # The time that an idle connection is kept does not run while a beacon is written down.
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        factory: Any = self._request_factory
+        request = factory(message, payload, self, None, self._task_handler)
+        # What reads from a stream makes it ask for more; here there is none.
+        body = b"" if payload is EMPTY_PAYLOAD else b"".join(payload._buffer)  # noqa: SLF001
+        return self._at_once(request, body, self._reply)
+
+    def _is_whole(self, message: Any, payload: Any) -> bool:
+        """Whether nothing more has to come for a request, and it wants an ordinary answer."""
+        transport = self.transport
+        return (
+            type(message) is RawRequestMessage
+            and payload.is_eof()
+            and payload.exception() is None
+            and message.version == HttpVersion11
+            and not message.should_close
+            and not message.upgrade
+            and not self._reading_paused
+            and hdrs.EXPECT not in message.headers
+            and transport is not None
+            and transport.get_write_buffer_size() < MOST_UNREAD
+        )
+
+    def _reply(self, answer: bytes) -> None:
+        """The answer to the first request of the queue."""
+        self._taken = self._request_in_progress = False
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
+        if self.transport is None:
+            return
+        self.transport.write(answer)
+        if self._close:
+            self.transport.close()
+            return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._messages.popleft()
+        parser: Any = self._parser
+        parser.message_consumed()
+        if self._messages or self._buffer_paused:
+            # Not from here: requests that are answered at once would pile up frames.
+            self._loop.call_soon(self._go_on)
 
     def handle_error(
         self,
@@ -63,8 +145,10 @@ class Site(web.TCPSite):
         *,
         head_seconds: float,
         tls: ssl.SSLContext | None = None,
+        at_once: AtOnce | None = None,
     ) -> None:
         super().__init__(runner, host, port, backlog=BACKLOG, ssl_context=tls)
+        self._at_once = at_once
         self._head_seconds = head_seconds
         self._connections: set[Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -91,7 +175,9 @@ class Site(web.TCPSite):
 
     def _connection(self) -> Connection:
         server: Any = self._runner.server
-        return Connection(server, loop=asyncio.get_running_loop(), **server._kwargs)  # noqa: SLF001
+        options = server._kwargs  # noqa: SLF001
+        loop = asyncio.get_running_loop()
+        return Connection(server, loop=loop, at_once=self._at_once, **options)
 
     async def _sweep(self) -> None:
         server: Any = self._runner.server

@@ -12,18 +12,19 @@ import logging
 import time
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import hdrs, web
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDictProxy, istr
 
 from exporter import telemetry
 from exporter.addresses import Addresses
-from exporter.answers import Prepared, answer, encoded, nothing, problem
+from exporter.answers import Prepared, answer, encoded, nothing, problem, wire
+from exporter.connections import Reply
 from exporter.engine import Engine, NotWrittenError
 from exporter.formats.format import Format, Parsed, RefusedError, Sender
 from exporter.limits import Buckets
@@ -47,6 +48,16 @@ ALLOWED_HEADERS: Final = (
 )
 """What pages may send: the headers of every client that a format is for."""
 
+_CREDENTIALS: Final = (
+    (hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
+    (hdrs.ACCESS_CONTROL_EXPOSE_HEADERS, hdrs.RETRY_AFTER),
+)
+_PREFLIGHT: Final = (
+    (hdrs.ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS),
+    (hdrs.ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
+    (hdrs.ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
+)
+
 STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
     Rejection.MALFORMED: HTTPStatus.BAD_REQUEST,
     Rejection.INVALID: HTTPStatus.BAD_REQUEST,
@@ -69,6 +80,9 @@ _ONE_ACCEPTED: Final = msgspec.json.encode(
 
 
 _EMPTY: Final[Mapping[str, str]] = {}
+_CONSENT: Final = istr("X-Consent")
+_GPC: Final = istr("Sec-GPC")
+_DNT: Final = istr("DNT")
 
 
 class _Place(NamedTuple):
@@ -78,6 +92,19 @@ class _Place(NamedTuple):
     form: Format
     most_bytes: int
     most_events: int
+
+
+class _Taken(NamedTuple):
+    """A beacon on the short way: where its answer goes, and when it came."""
+
+    place: _Place
+    request: web.BaseRequest
+    reply: Reply
+    began: float
+
+
+class _LimitedError(Exception):
+    """The sender sends too much."""
 
 
 class Receiver:
@@ -113,76 +140,128 @@ class Receiver:
         }
         self._seconds = process.cell(telemetry.REQUEST_SECONDS)
         self._buckets = Buckets(settings.rate_per_second, settings.rate_burst)
-        self._one_accepted = Prepared(_ONE_ACCEPTED, HTTPStatus.ACCEPTED)
+        self._one_accepted = Prepared(encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED))
+        self._usual = {
+            form.answers: Prepared(_answer(form.answers.status, form.answers.body))
+            for form in formats.values()
+            if form.answers.body is not None
+        }
+        self._origin_lines = lru_cache(1024)(
+            lambda origin: "".join(
+                f"{name}: {value}\r\n" for name, value in self._to_origin(origin)
+            ).encode()
+        )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer, and count the answer; an error of the program echoes nothing either."""
         began = time.perf_counter()
-        place = self._places.get(request.raw_path)
         try:
-            if place is not None and request.method == hdrs.METH_POST:
-                response = await self._beacon(place, "", request)
-            else:
-                response = await self._find(request)
+            response = await self._find(request)
         except Exception:
             log.exception("a request could not be handled")
             response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
-        self._responses[_code(response.status)][0] += 1.0
+        self._count(response.status, began)
+        response.headers.extend(self._for_origin(request))
+        return response
+
+    def at_once(self, request: web.BaseRequest, body: bytes, reply: Reply) -> bool:
+        """Take a POST that is there whole, and reply now or later; or do nothing and say False."""
+        place, key = self._at(request.raw_path.partition("?")[0])
+        if place is None or request.method != hdrs.METH_POST:
+            return False
+        taken = _Taken(place, request, reply, time.perf_counter())
+        try:
+            self._admit(place, key, request)
+            encoding = _encoding(request.headers, place.form.media_types)
+            form, parsed = self._parsed(place, request, _plain(body, encoding, place.most_bytes))
+            if parsed.events:
+                written = self._engine.write(parsed.events)
+                written.add_done_callback(lambda done: self._written(taken, form, parsed, done))
+                return True
+            response = self._accepted(form, parsed, 0)
+        except Exception as error:  # noqa: BLE001
+            response = self._failure(place, error)
+        self._reply(taken, response)
+        return True
+
+    def _written(
+        self, taken: _Taken, form: Format, parsed: Parsed, written: asyncio.Future[int]
+    ) -> None:
+        try:
+            response = self._accepted(form, parsed, written.result())
+        except Exception as error:  # noqa: BLE001
+            response = self._failure(taken.place, error)
+        self._reply(taken, response)
+
+    def _reply(self, taken: _Taken, response: web.Response | Prepared) -> None:
+        _, request, reply, began = taken
+        self._count(response.status, began)
+        now = time.time()
+        if isinstance(response, Prepared):
+            origin = request.headers.get(hdrs.ORIGIN)
+            reply(response.wire(now, self._origin_lines(origin) if origin is not None else b""))
+        else:
+            response.headers.extend(self._for_origin(request))
+            reply(wire(response, now))
+
+    def _count(self, status: int, began: float) -> None:
+        self._responses[_code(status)][0] += 1.0
         seconds = time.perf_counter() - began
         self._seconds[bisect_left(_BOUNDS, seconds)] += 1.0
         self._seconds[-1] += seconds
-        if hdrs.ORIGIN in request.headers:
-            self._allow_origin(request, response.headers)
-        return response
+
+    def _at(self, path: str) -> tuple[_Place | None, str]:
+        """What is at a path, and the key in it; ``/k/<key>`` may stand before any path."""
+        place = self._places.get(path)
+        if place is not None or not path.startswith("/k/"):
+            return place, ""
+        key, _, rest = path.removeprefix("/k/").partition("/")
+        return self._places.get(f"/{rest}"), key
 
     async def _find(self, request: web.BaseRequest) -> web.Response:
-        """What is not a POST to a plain path; ``/k/<key>`` may stand before any path."""
-        path, key = request.path, ""
-        if path.startswith("/k/"):
-            key, _, rest = path.removeprefix("/k/").partition("/")
-            path = f"/{rest}"
-        place = self._places.get(path)
+        place, key = self._at(request.path)
         if place is None:
-            if path == "/v1/schema" and request.method == hdrs.METH_GET:
-                return encoded(self._schema, HTTPStatus.OK)
+            if request.path == "/v1/schema":
+                return self._described(request)
             return problem(HTTPStatus.NOT_FOUND, "not_found")
         in_query = place.form.in_query
         if request.method == hdrs.METH_POST or (in_query and request.method == hdrs.METH_GET):
             return await self._beacon(place, key, request)
-        if request.method == hdrs.METH_OPTIONS:
-            response = nothing()
-        else:
-            response = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-        response.headers[hdrs.ALLOW] = f"GET, {ALLOWED_METHODS}" if in_query else ALLOWED_METHODS
+        allowed = f"GET, {ALLOWED_METHODS}" if in_query else ALLOWED_METHODS
+        if request.method != hdrs.METH_OPTIONS:
+            return _not(allowed)
+        response = nothing()
+        response.headers[hdrs.ALLOW] = allowed
         return response
 
-    async def _beacon(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
-        form = place.form
-        try:
-            return await self._take(place, key, request)
-        except RefusedError as refusal:
-            self._engine.turn_away((self._refusal(refusal.reason, place, refusal.body),))
-            return _refused(form, refusal.reason)
-        except NotWrittenError:
-            return self._unavailable(form)
-        except (TimeoutError, ConnectionError):
-            # Too slow, or gone within its body: nothing has reached us.
-            late = problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
-            return self._unavailable(form) if form.answers.always else late
-        except Exception:
-            if form.answers.patient:
-                raise
-            log.exception("a beacon could not be handled, and 500 would make it come again")
-            return self._unavailable(form)
+    def _described(self, request: web.BaseRequest) -> web.Response:
+        if request.method == hdrs.METH_GET:
+            return encoded(self._schema, HTTPStatus.OK)
+        return _not(hdrs.METH_GET)
 
-    async def _take(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
-        engine, form = self._engine, place.form
-        if not engine.writable:
+    async def _beacon(self, place: _Place, key: str, request: web.BaseRequest) -> web.Response:
+        """Like ``at_once``, for what did not come whole, or came in another way."""
+        try:
+            self._admit(place, key, request)
+            body = await self._body(request, place) if request.method == hdrs.METH_POST else b""
+            form, parsed = self._parsed(place, request, body)
+            duplicate = await self._engine.write(parsed.events) if parsed.events else 0
+            response = self._accepted(form, parsed, duplicate)
+        except Exception as error:  # noqa: BLE001
+            response = self._failure(place, error)
+        return response.copy() if isinstance(response, Prepared) else response
+
+    def _admit(self, place: _Place, key: str, request: web.BaseRequest) -> None:
+        """NotWrittenError, _LimitedError or RefusedError, for who may not send now."""
+        if not self._engine.writable:
             raise NotWrittenError
-        if not self._may_send(form, key, request):
-            engine.turn_away(limited=1)
-            return _later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited")
-        body = await self._body(request, place) if request.method == hdrs.METH_POST else b""
+        if not self._may_send(place.form, key, request):
+            raise _LimitedError
+
+    def _parsed(
+        self, place: _Place, request: web.BaseRequest, body: bytes
+    ) -> tuple[Format, Parsed]:
+        form = place.form
         if not self._has_consent(request):
             if self._consent.without == "nothing":
                 raise RefusedError(Rejection.NO_CONSENT)
@@ -193,9 +272,30 @@ class Receiver:
             raise RefusedError(refusal.reason, body) from refusal
         if parsed.rejected:
             parts = parsed.rejected
-            engine.turn_away([self._refusal(r.reason, place, r.body, part=True) for r in parts])
-        duplicate = await engine.write(parsed.events) if parsed.events else 0
-        return self._accepted(form, parsed, duplicate, request)
+            refused = [self._refusal(r.reason, place, r.body, part=True) for r in parts]
+            self._engine.turn_away(refused)
+        return form, parsed
+
+    def _failure(self, place: _Place, error: Exception) -> web.Response | Prepared:
+        """The answer to a beacon that was not taken; it is counted by what went wrong."""
+        form = place.form
+        if isinstance(error, RefusedError):
+            self._engine.turn_away((self._refusal(error.reason, place, error.body),))
+            return self._refused(form, error.reason)
+        if isinstance(error, _LimitedError):
+            self._engine.turn_away(limited=1)
+            return self._later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited")
+        if isinstance(error, NotWrittenError):
+            return self._unavailable(form)
+        if isinstance(error, TimeoutError | ConnectionError):
+            # Too slow, or gone within its body: nothing has reached us.
+            late = problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
+            return self._unavailable(form) if form.answers.always else late
+        log.error("a beacon could not be handled", exc_info=error)
+        if form.answers.patient:
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
+        # 500 would make it come again at once.
+        return self._unavailable(form)
 
     def _refusal(
         self, reason: Rejection, place: _Place, body: bytes, *, part: bool = False
@@ -206,20 +306,33 @@ class Receiver:
         sample = scrub_beacon(body[:SAMPLE].decode(errors="replace"), self._person)
         return Refusal(reason, place.path, sample, whole=len(body) <= SAMPLE, part=part)
 
-    def _unavailable(self, form: Format) -> web.Response:
+    def _unavailable(self, form: Format) -> web.Response | Prepared:
         """Nothing of the beacon was written down, and its sender is told so if it may know."""
         self._engine.refuse()
-        return _later(form, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+        return self._later(form, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+
+    def _later(self, form: Format, status: HTTPStatus, reason: str) -> web.Response | Prepared:
+        if form.answers.patient:
+            return problem(status, reason, retry=True)
+        return self._usual[form.answers]
+
+    def _refused(self, form: Format, reason: Rejection) -> web.Response | Prepared:
+        if form.answers.always:
+            return self._usual[form.answers]
+        if reason is Rejection.NO_CONSENT:
+            # Nobody did anything wrong.
+            return nothing()
+        return problem(STATUS[reason], reason.value)
 
     def _has_consent(self, request: web.BaseRequest) -> bool:
         """What is said about this beacon, else what the browser says of all, else the settings."""
         headers, consent = request.headers, self._consent
-        said = headers.get("X-Consent")
+        said = headers.get(_CONSENT)
         if said is None and "consent=" in request.raw_path:
             said = request.query.get("consent")
         if said is not None:
             return said == "granted"
-        if consent.signals and (headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1"):
+        if consent.signals and (headers.get(_GPC) == "1" or headers.get(_DNT) == "1"):
             return False
         return not consent.required
 
@@ -275,25 +388,17 @@ class Receiver:
             raise RefusedError(Rejection.TOO_LARGE) from None
         except web.RequestPayloadError:
             raise RefusedError(Rejection.MALFORMED) from None
-        if encoding == "gzip":
-            body = inflate(body, most_bytes)
-        if len(body) > most_bytes:
-            raise RefusedError(Rejection.TOO_LARGE)
-        return body
+        return _plain(body, encoding, most_bytes)
 
-    def _accepted(
-        self, form: Format, parsed: Parsed, duplicate: int, request: web.BaseRequest
-    ) -> web.Response:
+    def _accepted(self, form: Format, parsed: Parsed, duplicate: int) -> web.Response | Prepared:
+        answers = form.answers
         if parsed.reply is not None:
-            return _usual(form, parsed.reply)
-        taken = parsed.events or not parsed.rejected or form.answers.always
-        if form.answers.body is not None and taken:
-            return _usual(form)
+            return _answer(answers.status, parsed.reply)
+        if answers.body is not None and (parsed.events or not parsed.rejected or answers.always):
+            return self._usual[answers]
         accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
         if accepted == 1 and not duplicate and not rejected:
-            if Prepared.fits(request):
-                return self._one_accepted
-            return encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED)
+            return self._one_accepted
         body: dict[str, Any] = {
             "success": bool(parsed.events) or not rejected,
             "accepted": accepted,
@@ -304,40 +409,22 @@ class Receiver:
             return answer(body, HTTPStatus.ACCEPTED)
         return answer({**body, "error": rejected[0].reason}, HTTPStatus.BAD_REQUEST)
 
-    def _allow_origin(self, request: web.BaseRequest, headers: CIMultiDict[str]) -> None:
+    def _for_origin(self, request: web.BaseRequest) -> Iterable[tuple[str, str]]:
+        """Headers for the page that sent the request, if a page did."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None:
+            return ()
+        headers = self._to_origin(origin)
+        if len(headers) > 1 and request.method == hdrs.METH_OPTIONS:
+            return (*headers, *_PREFLIGHT)
+        return headers
+
+    def _to_origin(self, origin: str) -> tuple[tuple[str, str], ...]:
         """Echo an allowed origin: beacons come with credentials, which forbids the wildcard."""
-        headers[hdrs.VARY] = hdrs.ORIGIN
-        origin = request.headers[hdrs.ORIGIN]
-        if origin not in self._origins and "*" not in self._origins:
-            return
-        headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-        headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-        headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = hdrs.RETRY_AFTER
-        if request.method == hdrs.METH_OPTIONS:
-            headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ALLOWED_METHODS
-            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = ALLOWED_HEADERS
-            headers[hdrs.ACCESS_CONTROL_MAX_AGE] = PREFLIGHT_SECONDS
-
-
-def _usual(form: Format, reply: bytes | None = None) -> web.Response:
-    """What the clients of a format are told: ``reply``, or what they are always told."""
-    body = form.answers.body if reply is None else reply
-    return encoded(body, form.answers.status) if body else nothing(form.answers.status)
-
-
-def _refused(form: Format, reason: Rejection) -> web.Response:
-    if form.answers.always:
-        return _usual(form)
-    if reason is Rejection.NO_CONSENT:
-        # Nobody did anything wrong.
-        return nothing()
-    return problem(STATUS[reason], reason.value)
-
-
-def _later(form: Format, status: HTTPStatus, reason: str) -> web.Response:
-    if form.answers.patient:
-        return problem(status, reason, retry=True)
-    return _usual(form)
+        vary = (hdrs.VARY, hdrs.ORIGIN)
+        if origin in self._origins or ("*" in self._origins and origin.isascii()):
+            return (vary, (hdrs.ACCESS_CONTROL_ALLOW_ORIGIN, origin), *_CREDENTIALS)
+        return (vary,)
 
 
 def _place(path: str, form: Format, settings: ReceiverSettings) -> _Place:
@@ -355,6 +442,8 @@ def _encoding(headers: CIMultiDictProxy[str], media_types: frozenset[str]) -> st
     """``identity`` or ``gzip``, of a body of one of the types; everything else is refused."""
     if _media_type(headers.get(hdrs.CONTENT_TYPE, "")) not in media_types:
         raise RefusedError(Rejection.UNSUPPORTED_TYPE)
+    if hdrs.CONTENT_ENCODING not in headers and hdrs.TRANSFER_ENCODING not in headers:
+        return "identity"
     encoding = ",".join(headers.getall(hdrs.CONTENT_ENCODING, ("identity",))).strip().lower()
     # "Transfer-Encoding: gzip, chunked" and the like are how requests are smuggled past proxies.
     transfer = headers.get(hdrs.TRANSFER_ENCODING, "chunked").strip().lower()
@@ -372,6 +461,24 @@ def _go_on(request: web.BaseRequest) -> None:
     """Some clients, curl among them, hold a body back until they are told to send it."""
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _plain(body: bytes, encoding: str, most: int) -> bytes:
+    if encoding == "gzip":
+        body = inflate(body, most)
+    if len(body) > most:
+        raise RefusedError(Rejection.TOO_LARGE)
+    return body
+
+
+def _answer(status: HTTPStatus, body: bytes) -> web.Response:
+    return encoded(body, status) if body else nothing(status)
+
+
+def _not(allowed: str) -> web.Response:
+    response = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method")
+    response.headers[hdrs.ALLOW] = allowed
+    return response
 
 
 def inflate(body: bytes, most: int) -> bytes:
