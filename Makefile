@@ -57,7 +57,8 @@ spelling: .venv/dev
 
 pytest: .venv/dev .venv/clients tusd
 	@sh stack/debian.sh test
-	@echo "== pytest" && pytest
+	@echo "== pytest" && pytest -n logical --maxprocesses 4 --dist loadfile -m "not alone"
+	@echo "== pytest, what has to run alone" && pytest -m alone
 
 rules: .venv/dev
 	@sh stack/debian.sh test
@@ -70,6 +71,10 @@ mutation: .venv/dev
 bench: .venv/dev ## measure; docs/benchmarks.md says how to read it
 	@sh stack/debian.sh bench
 	@.venv/bin/python -m bench
+
+prove: .venv/dev ## break everything around an exporter under load, for half an hour or more (needs root)
+	@sh stack/debian.sh test
+	@.venv/bin/python -m tests.durability.prove $(ARGS)
 
 sbom: .venv/dev ## what is in the exporter: build/sbom.cdx.json (CycloneDX), from the locked requirements
 	@mkdir -p build
@@ -131,4 +136,4 @@ clean: ## remove what can be made again; .run, which holds data, stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: clients help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
-	bench golden lock tusd clean
+	bench prove golden lock tusd clean

@@ -11,6 +11,8 @@ from exporter.settings import Settings
 from tests.alertmanager import timing
 from tests.alertmanager.engine import REAL, ROOT, seconds
 
+pytestmark = pytest.mark.alone
+
 PROMETHEUS = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())
 ALERTMANAGER = yaml.safe_load(REAL.read_text())
 GROUPS = [

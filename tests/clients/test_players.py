@@ -21,6 +21,8 @@ from tests.clients.plays import (
     play_all,
 )
 
+pytestmark = pytest.mark.alone
+
 STALL = 5.0  # seconds for which the page holds a segment back once it is missed
 PAUSE = 4.0
 TARGET = 13.0  # where the person jumps to

@@ -10,6 +10,8 @@ import pytest
 from tests.durability.disk import MEGABYTE, Filler, small_disk
 from tests.durability.processes import Exporter, accepted, until
 
+pytestmark = pytest.mark.alone
+
 SIZE = 8 * MEGABYTE
 RECOVERY = 2.0  # seconds from space to the first beacon taken
 

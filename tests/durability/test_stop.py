@@ -4,9 +4,13 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.durability import model
 from tests.durability.processes import Exporter, accepted
 from tests.durability.traffic import Oracle
+
+pytestmark = pytest.mark.alone
 
 DRAIN = 5.0
 
