@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +17,9 @@ _JSON: Final = "application/json"
 # aiohttp would name itself and Python, with their versions.
 _NAME: Final = "exporter"
 _HEADERS: Final = {hdrs.CONTENT_TYPE: _JSON, hdrs.SERVER: _NAME}
+Reply = Callable[[bytes], None]
+"""Takes the whole answer to a request, head and body."""
+
 MOST_UNREAD: Final = 65_536
 """Bytes of answers that a client may leave unread before it is made to wait."""
 

@@ -34,7 +34,7 @@ from exporter.event import Choices, Patience
 from exporter.events import DOMAINS
 from exporter.events.platform.classes import CheckSource
 from exporter.events.platform.services import Checked
-from exporter.formats import Clients, formats, tusd
+from exporter.formats import formats
 from exporter.formats.native import Native
 from exporter.health import Health
 from exporter.jobs import Hour, Job, Jobs
@@ -193,7 +193,7 @@ class Application:
             tls=tls(settings.operations),
         )
         own = key.load(settings.journal.directory)
-        words, clients = settings.samples.words, _clients(settings)
+        words, clients = settings.samples.words, settings.clients()
         cleaner = Privacy(settings.lists, own, words=words)
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         # The first user agent loads the patterns of all, which takes a fifth of a second.
@@ -328,14 +328,6 @@ def _pipeline(settings: Settings, catalogue: Catalogue) -> Pipeline:
         sessions=Sessions(lifecycles, patience(settings.sessions), choices),
         trials=settings.labels.experiments,
         most_tag_values=settings.labels.most_tag_values,
-    )
-
-
-def _clients(settings: Settings) -> Clients:
-    return Clients(
-        cmcd=settings.cmcd.knobs(),
-        tusd=tusd.Knobs(settings.tusd.country_header),
-        webhooks=settings.webhooks.knobs(),
     )
 
 

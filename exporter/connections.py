@@ -18,12 +18,9 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
 
-from exporter.answers import MOST_UNREAD, problem
+from exporter.answers import MOST_UNREAD, Reply, problem
 
 BACKLOG: Final = 1024
-
-Reply = Callable[[bytes], None]
-"""Takes the whole answer to a request, head and body."""
 
 AtOnce = Callable[[web.BaseRequest, bytes, Reply], bool]
 """Takes a request and its body, and replies, now or later; or does nothing and says False."""

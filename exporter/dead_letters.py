@@ -172,8 +172,8 @@ async def _replay(
     host = "127.0.0.1" if receiver.host in ANYWHERE else receiver.host
     base = url or f"http://{f'[{host}]' if ':' in host else host}:{receiver.port}"
     headers = {"X-API-Key": receiver.keys[0].get_secret_value()} if receiver.keys else {}
-    # What a part stands in does not depend on lists or keys of the settings.
-    readers = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)))
+    # What a part stands in does not depend on lists or the key of people.
+    readers = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)), settings.clients())
     taken: list[int] = []
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:

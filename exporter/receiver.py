@@ -23,8 +23,7 @@ from multidict import CIMultiDictProxy, istr
 
 from exporter import telemetry
 from exporter.addresses import Addresses
-from exporter.answers import Prepared, answer, encoded, nothing, problem, wire
-from exporter.connections import Reply
+from exporter.answers import Prepared, Reply, answer, encoded, nothing, problem, wire
 from exporter.engine import Engine, NotWrittenError
 from exporter.formats.format import Format, Parsed, RefusedError, Sender
 from exporter.limits import Buckets

@@ -25,7 +25,7 @@ from pydantic_settings import (
 )
 
 from exporter.catalogue import BUDGET, DEFAULTS, Lists
-from exporter.formats import cmcd, webhooks
+from exporter.formats import Clients, cmcd, tusd, webhooks
 from exporter.formats.webhooks.signature import standard_key
 from exporter.metric import (
     Cache,
@@ -468,6 +468,10 @@ class Tusd(Part):
         "(ISO 3166-1).",
     )
 
+    def knobs(self) -> tusd.Knobs:
+        """As the format takes them."""
+        return tusd.Knobs(self.country_header)
+
 
 class Webhooks(Part):
     """The providers whose webhooks are taken; one without a secret is not."""
@@ -594,6 +598,10 @@ class Settings(BaseSettings):
     def lists(self) -> Lists:
         """Everything that a team names, by the type of the label."""
         return {**self.labels.lists, Measurement: self.faro.measurements}
+
+    def clients(self) -> Clients:
+        """The knobs of every format; OSError where a file of secrets cannot be read."""
+        return Clients(self.cmcd.knobs(), self.tusd.knobs(), self.webhooks.knobs())
 
     @field_validator("log_level", mode="before")
     @classmethod

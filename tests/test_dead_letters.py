@@ -135,6 +135,19 @@ async def test_the_errors_of_a_page_are_replayed_one_by_one(
     )
 
 
+async def test_a_path_that_the_settings_name_is_replayed_as_any_other(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = await start(cmcd={"targets": ("ours",)})
+    await refused(app, "/cmcd/ours", "v=9\n")
+    parser = argparse.ArgumentParser()
+    dead_letters.add(parser)
+
+    said = parser.parse_args(["replay", "--url", app.public])
+    assert await dead_letters.run(app.application._settings, said, time.time) == 1
+    assert "kept: 400 malformed" in capsys.readouterr().out
+
+
 async def test_what_is_refused_again_stays_and_is_no_second_letter(
     app: Running, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
