@@ -88,6 +88,7 @@ golden: .venv/dev ## write again what is generated: tables in docs, dashboards, 
 	python -m exporter metrics >.venv/golden && mv .venv/golden docs/metrics.md
 	python -m exporter settings >.venv/golden && mv .venv/golden docs/settings.md
 	python -m grafana.build
+	python -m grafana.runbooks
 	python alertmanager/derive.py
 
 lock: .venv/dev ## write the locked requirements again, after a change of pyproject.toml

@@ -26,7 +26,8 @@ nginx nginx
 haproxy haproxy
 openssl openssl
 curl curl
-mount mount"
+mount mount
+gcc gcc"
 bench="$run
 wrk wrk"
 

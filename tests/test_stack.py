@@ -19,6 +19,7 @@ import pytest
 
 from stack import secrets
 from tests.alertmanager.engine import free_port
+from tests.durability.processes import conserved, parse
 from tests.stacks import STOP_SECONDS, VARIABLES, Stack, running
 
 
@@ -99,7 +100,9 @@ def test_state_is_kept_between_runs_and_another_terminal_can_stop_it(tmp_path: P
                     assert answer.status == 202
             metrics = f"http://127.0.0.1:{stack.ports['EXPORTER_OPERATIONS__PORT']}/metrics"
             with urllib.request.urlopen(metrics, timeout=10) as answer:
-                assert counted in answer.read().decode(), attempt
+                page = answer.read().decode()
+            assert counted in page, attempt
+            conserved(parse(page))
             second = subprocess.run(
                 [sys.executable, "-m", "stack", f"--directory={stack.directory}"],
                 capture_output=True,

@@ -6,10 +6,13 @@ import shutil
 import signal
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
+
+from aiohttp import web
 
 from tests.durability.disk import MEGABYTE, Filler, small_disk
 from tests.durability.figures import Figures
@@ -218,12 +221,23 @@ class Faults:
         await self._exporter.saved()
 
     async def _sink_refused(self) -> None:
+        async def noticed() -> bool:
+            return (await self._exporter.health("ready"))[1]["checks"]["influx"] == "unreachable"
+
         async with self._sink.away():
             await self._maybe_killed()
+            await until(noticed)
 
     async def _sink_says(self, fault: Fault) -> None:
-        async with self._sink_is("fault", fault):
+        met: list[int] = []
+
+        async def counted(lines: Sequence[str]) -> web.Response | None:
+            met.append(len(lines))
+            return await fault(lines)
+
+        async with self._sink_is("fault", counted):
             await self._maybe_killed()
+            await until(lambda: len(met) > 0)
 
     async def _sink_refuses_lines(self) -> None:
         culprits: list[str] = []
@@ -239,8 +253,15 @@ class Faults:
             await until(lambda: len(culprits) > 0)
 
     async def _sink_cuts(self, what: str) -> None:
-        async with self._sink_is(what, lambda: self._maybe(0.7)):
+        cut: list[bool] = []
+
+        def cuts() -> bool:
+            cut.append(self._maybe(0.7))
+            return cut[-1]
+
+        async with self._sink_is(what, cuts):
             await self._maybe_killed()
+            await until(lambda: any(cut))
 
     @asynccontextmanager
     async def _sink_is(self, what: str, how: object) -> AsyncIterator[None]:
@@ -262,8 +283,8 @@ class Faults:
 class Order:
     """Which fault comes next: first each once, in any order, and then mostly kills."""
 
-    def __init__(self, chance: random.Random, kills: float) -> None:
-        self._faults = sorted(FAULTS)
+    def __init__(self, faults: AbstractSet[str], chance: random.Random, kills: float) -> None:
+        self._faults = sorted(faults)
         self._random = chance
         self._kills = kills
         self._left = chance.sample(self._faults, len(self._faults))

@@ -122,12 +122,16 @@ class Exporter(Server):
     """``python -m exporter serve`` on one directory, killed and started on the same ports."""
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, object] = {}, wrapper: Sequence[str] = ()
+        self,
+        folder: Path,
+        settings: Mapping[str, object] = {},
+        wrapper: Sequence[str] = (),
+        program: Sequence[str] = SERVE,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         public, operations = free_port(), free_port()
         super().__init__(
-            (*wrapper, *SERVE),
+            (*wrapper, *program),
             folder / "log",
             f"http://127.0.0.1:{operations}/health/live",
         )

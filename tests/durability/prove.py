@@ -13,16 +13,18 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.durability import model
-from tests.durability.faults import Faults, Order
+from tests.durability.faults import FAULTS, Faults, Order
 from tests.durability.figures import Figures
 from tests.durability.patience import Patience
 from tests.durability.processes import (
+    PATIENCE,
     Exporter,
     Prometheus,
     Samples,
@@ -40,9 +42,6 @@ SILENCE = 7200
 
 WINDOW = 4 * SILENCE
 """An id is recognised for half of it, so through the step of the clock at the end as well."""
-
-SETTLED = 30.0
-"""Seconds in which what was acknowledged must be in every label, on a busy machine."""
 
 AGAIN = 100
 """Beacons that are sent again at the end, after the clock was stepped."""
@@ -64,6 +63,9 @@ class Plan(NamedTuple):
     batches: int = 12
     share_of_kills: float = 0.8
     patience: float = 1800.0
+    faults: AbstractSet[str] = FAULTS
+    settled: float = 30.0
+    """Seconds in which what was acknowledged must be in every label, on a busy machine."""
     every_label_each: int = 8
     """After so many kills every label is compared; after each other fault it always is."""
 
@@ -163,7 +165,7 @@ class Proof:
         self._figures.given_up_after_seconds = patient.result()
 
     async def _attack(self, patient: asyncio.Task[tuple[float, float]]) -> None:
-        order = Order(self._random, self._plan.share_of_kills)
+        order = Order(self._plan.faults, self._random, self._plan.share_of_kills)
         plan, figures = self._plan, self._figures
         while (
             not order.had_all
@@ -189,7 +191,7 @@ class Proof:
 
     async def _audit(self, fault: str) -> None:
         """Let everybody wait a moment, and compare what is counted with what was acknowledged."""
-        async with asyncio.timeout(SETTLED):
+        async with asyncio.timeout(PATIENCE):
             await self._oracle.hold()
         self._learn()
         page = await self._exporter.samples()
@@ -216,7 +218,7 @@ class Proof:
         """Compare all that survives a crash, when what has ended is counted; returns the page."""
         self._truth.wait(2.0)
         expected = model.samples(self._truth.pipeline.store)
-        end = time.monotonic() + SETTLED
+        end = time.monotonic() + self._plan.settled
         while True:
             page = await self._exporter.samples()
             off = model.differences(page, expected)

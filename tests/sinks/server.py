@@ -30,10 +30,9 @@ class Sink:
         self.tokens: set[str] = set()
 
     async def _write(self, request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
         if self.cut_request():
             await request.content.readany()
-            request.transport.abort()
+            _abort(request)
             return web.Response()
         lines = (await request.read()).decode().split("\n")
         self.requests.append(lines)
@@ -50,8 +49,8 @@ class Sink:
                     return web.Response(status=answer.status, body=await answer.read())
         self.taken += lines
         if self.lose_answer():
-            request.transport.abort()
-        if self.cut_answer():
+            _abort(request)
+        if self.cut_answer() and request.transport is not None:
             request.transport.write(b"HTTP/1.1 204 No Con")
             request.transport.close()
         return web.Response(status=204)
@@ -98,6 +97,12 @@ class Sink:
         finally:
             self.cut_request = usual
             await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+
+
+def _abort(request: web.Request) -> None:
+    """Cut the connection, unless whoever asked has gone already."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def _no_fault(lines: Sequence[str]) -> None:
