@@ -20,6 +20,7 @@ import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from exporter.metric import Histogram
+from grafana import runbooks
 from grafana.build import kpis, style
 from tests.dashboards import points as points_of
 from tests.dashboards.engines import InfluxDb, Prometheus, influxdb, prometheus
@@ -27,6 +28,7 @@ from tests.dashboards.target import CATALOGUE, serving
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "grafana" / "dashboards"
+RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 PROVISIONING = ROOT / "grafana" / "provisioning"
 RULES = sorted((ROOT / "rules").glob("*.yml"))
 BOARDS = {path: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*/*.json"))}
@@ -367,9 +369,21 @@ def test_links_lead_to_dashboards_and_runbooks_that_exist() -> None:
     assert linked <= uids
     assert set(re.findall(r"/d/([\w-]+)", " ".join(alerted))) <= uids
     for board in BOARDS.values():
-        (runbooks,) = [link["url"] for link in board["links"] if link["title"] == "Runbooks"]
-        assert runbooks.startswith(style.RUNBOOKS)
-        assert (ROOT / runbooks.removeprefix(style.RUNBOOKS).lstrip("/")).exists(), runbooks
+        (runbook,) = [link["url"] for link in board["links"] if link["title"] == "Runbooks"]
+        assert runbook.startswith(style.RUNBOOKS)
+        assert (ROOT / runbook.removeprefix(style.RUNBOOKS).lstrip("/")).exists(), runbook
+
+
+@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
+def test_a_runbook_leads_to_its_alerts_and_to_their_dashboards(path: Path) -> None:
+    assert path.read_text() == runbooks.rendered(path), "run `python -m grafana.runbooks`"
+    uids = {board["uid"] for board in BOARDS.values()}
+    text = path.read_text()
+    row = r"^\| \[(\w+)\]\(#(\w+)\) \| [\w, ]+ \| .*/d/([\w-]+)\) \|$"
+    links = re.findall(row, text, re.MULTILINE)
+    headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert [(name, anchor) for name, anchor, _ in links] == [(h, h.lower()) for h in headings]
+    assert {uid for _, _, uid in links} <= uids
 
 
 # -- provisioned ------------------------------------------------------------------------------

@@ -336,7 +336,7 @@ PROMETHEUS: Final = kinds.DataSourceRef(type_val="prometheus", uid="prometheus")
 INFLUXDB: Final = kinds.DataSourceRef(type_val="influxdb", uid="influxdb")
 
 
-def _link_base(name: str) -> str:
+def link_base(name: str) -> str:
     """An address of ``alertmanager/templates/links.tmpl``, the one place that has it."""
     text = (ROOT / "alertmanager" / "templates" / "links.tmpl").read_text()
     found = re.search(rf'define "{re.escape(name)}" -?}}}}\s*(\S+?)\s*{{{{-? end', text)
@@ -345,7 +345,7 @@ def _link_base(name: str) -> str:
     return found.group(1)
 
 
-RUNBOOKS: Final = _link_base("video.runbooks")
+RUNBOOKS: Final = link_base("video.runbooks")
 
 
 # -- queries ---------------------------------------------------------------------------------
