@@ -222,7 +222,8 @@ class Faults:
 
     async def _sink_refused(self) -> None:
         async def noticed() -> bool:
-            return (await self._exporter.health("ready"))[1]["checks"]["influx"] == "unreachable"
+            _, health = await self._exporter.health("ready")
+            return bool(health["checks"]["influx"] == "unreachable")
 
         async with self._sink.away():
             await self._maybe_killed()
@@ -254,9 +255,10 @@ class Faults:
 
     async def _sink_cuts(self, what: str) -> None:
         cut: list[bool] = []
+        cutting = random.Random(self._random.random())  # noqa: S311 - a seed, not a secret
 
         def cuts() -> bool:
-            cut.append(self._maybe(0.7))
+            cut.append(cutting.random() < 0.7)
             return cut[-1]
 
         async with self._sink_is(what, cuts):
