@@ -13,7 +13,7 @@ from demo.hours import GOOD, Weather
 from demo.message import EVENTS, Message, encode
 from demo.plan import ABANDONED, COMPLETED, FAILED, Chunk, plan
 from demo.truth import Truth
-from demo.world import MB, Trouble, somebody, spread
+from demo.world import EXPERIMENT, MB, VARIANTS, Trouble, somebody, spread
 
 ANALYTICS: Final = "/api/analytics"
 NO_CHUNK_ENDED: Final = 1.7976931348623157e308
@@ -43,7 +43,9 @@ class Life:
             person = somebody(Random(seed), weather.slowing)
         else:
             weather = GOOD
-        self.id = f"upload-{seed}"
+        # Of a later run another one, or it would tell again of uploads that ended.
+        self.id = f"upload-{round(clocks.epoch):x}-{seed}"
+        self._variant = Random(f"{seed} variant").choice(VARIANTS)
         self.began = began
         self.truth = Truth()
         self._weather = weather
@@ -90,6 +92,8 @@ class Life:
             "country": person.country.code,
             "width": person.picture[0],
             "height": person.picture[1],
+            "experiment": EXPERIMENT,
+            "variant": self._variant,
         }
         if person.device.tells_network:
             started["network"] = person.network

@@ -123,7 +123,10 @@ class Model:
         run, rng = self._run, self._rng
         ok = rng.random() >= run.hour(at).weather.storage_failing
         check = operated(self.truth, "check", ok=ok, seconds=spread(rng, 0.02, 0.3))
-        check |= {"id": f"check-{run.seed}-{round(at)}", "at": round(run.epoch + at, 6)}
+        check |= {
+            "id": f"check-{round(run.epoch):x}-{run.seed}-{round(at)}",
+            "at": round(run.epoch + at, 6),
+        }
         return native(at, check)
 
     def _push(self, message: Message, *, shuffled: bool) -> None:

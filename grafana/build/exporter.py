@@ -339,7 +339,10 @@ BOARD: Final = Board(
                     unit=COUNT,
                     span=6,
                     queries=[
-                        Prom(of_exporter("scrape_samples_scraped"), "{{instance}}"),
+                        Prom(
+                            f"max by (instance) ({of_exporter('scrape_samples_scraped')})",
+                            "{{instance}}",
+                        ),
                         Prom(f"vector({BUDGET})", "budget", line=True),
                         _alert_line("SeriesBudget"),
                     ],
@@ -473,7 +476,8 @@ BOARD: Final = Board(
                     span=12,
                     queries=[
                         Prom(
-                            "max(time() - exporter_job_last_success_timestamp_seconds)",
+                            # One that did not run since the start stands at 0.
+                            "max(time() - (exporter_job_last_success_timestamp_seconds > 0))",
                             "the timer that waits longest",
                         ),
                         _alert_line("JobStalled"),
