@@ -348,7 +348,8 @@ BOARD: Final = Board(
                 kpis.over_time("generation_satisfaction_score"),
                 Bars(
                     title="Ratings of generated videos",
-                    question="How many ratings had so many stars or fewer in the chosen time?",
+                    question="How many ratings of each number of stars were given in the chosen"
+                    " time?",
                     good="The bars grow towards 5.",
                     unit=COUNT,
                     span=12,

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    COLOURS,
     COUNT,
     SECONDS,
     Bars,
@@ -20,6 +21,12 @@ from grafana.build.style import (
 
 REAL: Final = 'alertname!="Watchdog", alertstate="firing"'
 SERIOUS: Final = 'alertname!="Watchdog", alertstate="firing", severity=~"critical|high"'
+
+# One query for each, so that the gravest comes first.
+FIRING: Final = [
+    Prom(f'count(ALERTS{{{REAL}, severity="{severity}"}}) or vector(0)', severity)
+    for severity in COLOURS["severity"]
+]
 
 BOARD: Final = Board(
     uid="incidents",
@@ -41,7 +48,7 @@ BOARD: Final = Board(
                     span=12,
                     height=5,
                     by="severity",
-                    queries=[Prom(f"count by (severity) (ALERTS{{{REAL}}})", "{{severity}}")],
+                    queries=FIRING,
                 ),
                 firing(span=24),
             ],
@@ -64,7 +71,7 @@ BOARD: Final = Board(
                     span=12,
                     by="severity",
                     stacked=True,
-                    queries=[Prom(f"count by (severity) (ALERTS{{{REAL}}})", "{{severity}}")],
+                    queries=FIRING,
                 ),
                 Listing(
                     title="Time spent firing",

@@ -165,7 +165,8 @@ BOARD: Final = Board(
                 kpis.by_segment("web_load_p95_seconds", "device", span=8, chosen=True),
                 Bars(
                     title="Resources by load time",
-                    question="How many resources of the chosen time loaded within which time?",
+                    question="How many resources of the chosen time took so long, or up to the"
+                    " bar above?",
                     good="Nearly all within half a second.",
                     unit="short",
                     buckets=True,
