@@ -21,7 +21,10 @@ def small_disk(mounted: Path, size: int) -> Iterator[Path]:
     mount = [binary("mount", "mount"), "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(mounted)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.fail(f"This needs a disk that fills up, so run it as root: {done.stderr}")
+        pytest.fail(
+            f"This needs a small disk, which only root may mount: {done.stderr.strip()}. Without "
+            "root: unshare -Urm .venv/bin/python -m pytest tests/durability/test_disk.py"
+        )
     try:
         yield mounted
     finally:
