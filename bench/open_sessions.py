@@ -7,11 +7,12 @@ decoder and the pipeline. What it takes is the growth of the process, index and 
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,13 @@ from bench.load import AGENT
 from exporter.record import Entry
 
 GOAL_BYTES: Final = 1000
-TRACED: Final = 2_000
+STRETCH: Final = 500
+"""Sessions that are told of in one body."""
+
+APART: Final = 15.0
+"""Seconds between two words of one session."""
+
+TRACED: Final = 1_000
 """Sessions of which every allocation is followed, which takes ten times as long."""
 
 _AT: Final = 1_700_000_000.0
@@ -179,20 +186,22 @@ class _Instance:
     def __init__(self) -> None:
         self.pipeline = offline.pipeline()
 
-    def tell(self, numbers: Iterable[int], kind: Callable[[int], Told]) -> None:
-        """Each of the sessions, step by step, as if they all went on at once."""
-        some = [list(kind(number)) for number in numbers]
-        for step in range(max(map(len, some))):
-            events = [each[step] for each in some if step < len(each)]
-            for start in range(0, len(events), 500):
-                body = json.dumps({"events": events[start : start + 500]})
-                told = offline.parse("/v1/events", body)
-                self.pipeline.apply(Entry(_AT + step * 15.0, told))
+    def tell(self, numbers: range, kind: Callable[[int], Told]) -> None:
+        """All of the sessions, step by step, because they go on at once."""
+        began = max(self.pipeline.now, _AT)
+        for step in range(len(list(kind(0)))):
+            for start in range(0, len(numbers), STRETCH):
+                now = began + (step + start / len(numbers)) * APART
+                some = numbers[start : start + STRETCH]
+                self._tell([next(itertools.islice(kind(n), step, None)) for n in some], now)
+
+    def _tell(self, events: list[dict[str, Any]], now: float) -> None:
+        told = offline.parse("/v1/events", json.dumps({"events": events}))
+        self.pipeline.apply(Entry(now, told))
         # What a checkpoint takes away.
         self.pipeline.points.clear()
         self.pipeline.sessions.changed()
         self.pipeline.dedup.fresh()
-        self.pipeline.store.changed()
 
     def open(self) -> int:
         """How many sessions go on."""
@@ -201,29 +210,25 @@ class _Instance:
 
 def measure(name: str, count: int) -> dict[str, float]:
     """In this process: bytes a session by growth, and by allocations that were followed."""
+    kind = KINDS[name]
     instance = _Instance()
-    _fill(instance, name, range(1000))
+    # The first sessions fill what all share: caches, buffers, arenas.
+    instance.tell(range(1000), kind)
     gc.collect()
     tracemalloc.start()
-    _fill(instance, name, range(1_000_000, 1_000_000 + TRACED))
+    instance.tell(range(1_000_000, 1_000_000 + TRACED), kind)
     gc.collect()
     allocated = tracemalloc.get_traced_memory()[0] / TRACED
     tracemalloc.stop()
-    instance = _Instance()
-    # The first sessions fill what all share: caches, buffers, arenas.
-    _fill(instance, name, range(100, 1100))
-    gc.collect()
-    process = psutil.Process()
+    process, before = psutil.Process(), instance.open()
     resident = process.memory_info().rss
-    _fill(instance, name, range(2_000_000, 2_000_000 + count))
+    instance.tell(range(2_000_000, 2_000_000 + count), kind)
     gc.collect()
-    grown = (process.memory_info().rss - resident) / count
-    return {"allocated": allocated, "resident": grown, "open": instance.open() / (count + 1000)}
-
-
-def _fill(instance: _Instance, name: str, numbers: range) -> None:
-    for start in range(numbers.start, numbers.stop, 1000):
-        instance.tell(range(start, min(start + 1000, numbers.stop)), KINDS[name])
+    return {
+        "allocated": allocated,
+        "resident": (process.memory_info().rss - resident) / count,
+        "open": (instance.open() - before) / count,
+    }
 
 
 def run(count: int) -> None:

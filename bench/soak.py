@@ -94,8 +94,12 @@ async def _watch(
 ) -> None:
     began = time.monotonic()
     for number in itertools.count(1):
-        samples.append(await asyncio.to_thread(_sample, server, directory, began))
-        said(samples[-1])
+        try:
+            samples.append(await asyncio.to_thread(_sample, server, directory, began))
+        except OSError as error:
+            print(f"no sample: {error}", flush=True)
+        else:
+            said(samples[-1])
         await asyncio.sleep(began + number * EVERY - time.monotonic())
 
 
