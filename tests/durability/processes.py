@@ -188,7 +188,8 @@ class Exporter(Server):
         return await super().stop()
 
     async def __aexit__(self, *failure: object) -> None:
-        if failure[0] is None and self._process is not None and self._process.returncode is None:
+        running = self._process is not None and self._process.returncode is None
+        if running and not any(failure):
             conserved(await self.samples())
         await super().__aexit__(*failure)
 
