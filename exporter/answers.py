@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
@@ -11,7 +12,8 @@ import msgspec
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-RETRY_AFTER_SECONDS: Final = "5"
+RETRY_SECONDS: Final = 5.0
+"""After which it is worth to come again, where nothing better is known."""
 _encode = msgspec.json.Encoder().encode
 _JSON: Final = "application/json"
 # aiohttp would name itself and Python, with their versions.
@@ -83,9 +85,9 @@ def nothing(status: HTTPStatus = HTTPStatus.NO_CONTENT) -> web.Response:
     return web.Response(status=status, headers={hdrs.SERVER: _NAME})
 
 
-def problem(status: HTTPStatus, reason: str, *, retry: bool = False) -> web.Response:
-    """``{"error": reason}``, and when to come again where that can help."""
+def problem(status: HTTPStatus, reason: str, *, retry: float = 0.0) -> web.Response:
+    """``{"error": reason}``, and in how many seconds to come again where that can help."""
     response = answer({"error": reason}, status)
     if retry:
-        response.headers[hdrs.RETRY_AFTER] = RETRY_AFTER_SECONDS
+        response.headers[hdrs.RETRY_AFTER] = str(math.ceil(retry))
     return response

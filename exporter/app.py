@@ -27,6 +27,7 @@ from exporter import __version__, audit, checkpoint, key, probes, telemetry
 from exporter.catalogue import Catalogue
 from exporter.clock import Clock
 from exporter.connections import AtOnce, Site
+from exporter.crowd import Crowd, room_for
 from exporter.dedup import Dedup
 from exporter.delivery import Delivery
 from exporter.engine import Engine
@@ -51,7 +52,7 @@ from exporter.settings import Sessions as SessionSettings
 from exporter.sinks.influx import InfluxSink, line
 from exporter.sinks.prometheus import Exposition, Values
 from exporter.store import Store
-from exporter.telemetry import BySink, JobName, SinkName
+from exporter.telemetry import BySink, Cut, JobName, SinkName
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,10 @@ DRAIN_SECONDS = 3.0
 TURN_SECONDS = 0.0005
 """How long a checkpoint may hold the interpreter before an answer gets its turn. With Python's own
 5 ms, p99 at 6,700 beacons/s is three times as long (docs/benchmarks.md)."""
+
+MOST_OPERATORS = 100
+OPERATOR_SECONDS = 10.0
+"""Connections of the operations port, and how long one has for its request."""
 
 STOP_SECONDS = 1.0
 """How long it waits for timers that are, such as a delivery to a sink that hangs."""
@@ -100,10 +105,15 @@ class Application:
             clock=Clock(),
             line=partial(line, instance=settings.influx.instance),
         )
+        patience, most = settings.receiver.read_timeout_seconds, settings.receiver.most_connections
+        self._crowd = Crowd(room_for(most), patience, self._cut)
         self._targets = probes.targets(settings.probes, settings.labels.services)
         self._jobs = Jobs(self._timetable(), process=process, clock=self.engine.clock)
         self._disk_free = 0
         self._catalogue = catalogue
+
+    def _cut(self, why: Cut) -> None:
+        self.engine.process.count(telemetry.CUT, telemetry.ByCut(why))
 
     def _timetable(self) -> tuple[Job, ...]:
         return (
@@ -190,6 +200,7 @@ class Application:
             self._health.handle,
             settings.operations.host,
             settings.operations.port,
+            crowd=Crowd(MOST_OPERATORS, OPERATOR_SECONDS, self._cut),
             tls=tls(settings.operations),
         )
         own = key.load(settings.journal.directory)
@@ -215,7 +226,7 @@ class Application:
             receiver.handle,
             settings.receiver.host,
             settings.receiver.port,
-            head_seconds=settings.receiver.read_timeout_seconds,
+            crowd=self._crowd,
             keepalive_timeout=settings.receiver.keepalive_seconds,
             most_bytes=settings.receiver.batch_bytes,
             at_once=receiver.at_once,
@@ -288,6 +299,7 @@ class Application:
             telemetry.OUTBOX_BYTES: lambda: [(sink, engine.backlog.bytes)],
             telemetry.SINK_LAG: lag,
             telemetry.SINK_CONFIGURED: lambda: [(sink, self._delivery.configured)],
+            telemetry.CONNECTIONS: _one(lambda: len(self._crowd)),
             telemetry.DEAD_LETTERS: _one(lambda: engine.dead_letters),
             telemetry.JOB_SUCCESS: lambda: [
                 ((name.value,), at) for name, at in jobs.last_successes()
@@ -358,7 +370,7 @@ async def _listen(
     host: str,
     port: int,
     *,
-    head_seconds: float = 10.0,
+    crowd: Crowd,
     keepalive_timeout: float = 75.0,
     most_bytes: int = 1024,
     tls: ssl.SSLContext | None = None,
@@ -382,7 +394,7 @@ async def _listen(
     )
     runner = web.ServerRunner(server, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
-    site = Site(runner, host, port, head_seconds=head_seconds, tls=tls, at_once=at_once)
+    site = Site(runner, host, port, crowd=crowd, tls=tls, at_once=at_once)
     await site.start()
     return runner, site.port
 

@@ -19,6 +19,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler
 
 from exporter.answers import MOST_UNREAD, Reply, problem
+from exporter.crowd import Crowd
 
 BACKLOG: Final = 1024
 
@@ -27,34 +28,71 @@ AtOnce = Callable[[web.BaseRequest, bytes, Reply], bool]
 
 
 class Connection(RequestHandler):
-    """One client's connection; ``head_since`` is when a head began that is not complete.
+    """One client's connection; ``since`` is when its last request began, or it was made.
 
     A request on the short way stays first in aiohttp's queue until its answer is written.
     """
 
-    __slots__ = ("_at_once", "_taken", "head_since")
+    __slots__ = ("_at_once", "_crowd", "_taken", "in_head", "since")
 
-    head_since: float | None
+    since: float
+    in_head: bool
 
-    def __init__(self, *arguments: Any, at_once: AtOnce | None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, at_once: AtOnce | None, crowd: Crowd, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self._at_once = at_once
+        self._crowd = crowd
         self._taken = False
+        self.in_head = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client that connects and says nothing is waited for as for a head."""
         super().connection_made(transport)
-        self.head_since = asyncio.get_running_loop().time()
+        self.since = self._loop.time()
+        self._crowd.came(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is in nobody's way any more."""
+        self._crowd.left(self)
+        super().connection_lost(exc)
+
+    @property
+    def awaited_since(self) -> float:
+        """When it began to keep us waiting, if it does: with a request, or after its last one."""
+        if self.in_head or self._messages or self._current_request is not None:
+            return self.since
+        return self._next_keepalive_close_time - self._keepalive_timeout
+
+    @property
+    def awaited(self) -> bool:
+        """Whether nothing can be done for it before it sends, or reads, more."""
+        request = self._current_request
+        if self.unread or (request is None and not self._messages):
+            return True
+        return request is not None and not request.content.is_eof()
+
+    @property
+    def unread(self) -> bool:
+        """Whether answers wait because it does not read them."""
+        transport = self.transport
+        return transport is not None and transport.get_write_buffer_size() > 0
+
+    def cut(self) -> None:
+        """End it, whatever is on its way."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Start the clock with the first byte of a head, stop it with the last."""
-        if self._current_request is None and self.head_since is None:
-            self.head_since = asyncio.get_running_loop().time()
+        if self._current_request is None and not self.in_head:
+            self.in_head, self.since = True, self._loop.time()
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
         if self._messages or self._current_request is not None:
-            self.head_since = None
+            self.in_head = False
             self._go_on()
 
     def _go_on(self) -> None:
@@ -132,7 +170,7 @@ class Connection(RequestHandler):
 
 
 class Site(web.TCPSite):
-    """Listens, and closes connections whose head does not come in time."""
+    """Listens, and ends connections that keep us waiting."""
 
     def __init__(
         self,
@@ -140,14 +178,13 @@ class Site(web.TCPSite):
         host: str,
         port: int,
         *,
-        head_seconds: float,
+        crowd: Crowd,
         tls: ssl.SSLContext | None = None,
         at_once: AtOnce | None = None,
     ) -> None:
         super().__init__(runner, host, port, backlog=BACKLOG, ssl_context=tls)
         self._at_once = at_once
-        self._head_seconds = head_seconds
-        self._connections: set[Connection] = set()
+        self._crowd = crowd
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -162,7 +199,7 @@ class Site(web.TCPSite):
             ssl=self._ssl_context,
         )
         self._bound_port = self._server.sockets[0].getsockname()[1]
-        self._sweeper = loop.create_task(self._sweep())
+        self._sweeper = loop.create_task(self._crowd.sweep_for_ever())
 
     async def stop(self) -> None:
         """Stop listening; requests that run are the runner's to wait for."""
@@ -174,14 +211,4 @@ class Site(web.TCPSite):
         server: Any = self._runner.server
         options = server._kwargs  # noqa: SLF001
         loop = asyncio.get_running_loop()
-        return Connection(server, loop=loop, at_once=self._at_once, **options)
-
-    async def _sweep(self) -> None:
-        server: Any = self._runner.server
-        while True:
-            await asyncio.sleep(self._head_seconds / 10)
-            latest = asyncio.get_running_loop().time() - self._head_seconds
-            for connection in server.connections:
-                since = connection.head_since
-                if since is not None and since < latest and connection.transport is not None:
-                    connection.transport.abort()
+        return Connection(server, loop=loop, at_once=self._at_once, crowd=self._crowd, **options)

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from exporter.answers import answer, problem
+from exporter.answers import RETRY_SECONDS, answer, problem
 from exporter.delivery import Delivery
 from exporter.engine import Engine, NotWrittenError
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
@@ -74,7 +74,7 @@ class Health:
         try:
             points = await self._engine.forget(people)
         except NotWrittenError:
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=True)
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=RETRY_SECONDS)
         return answer({"points": points})
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:

@@ -23,10 +23,19 @@ from multidict import CIMultiDictProxy, istr
 
 from exporter import telemetry
 from exporter.addresses import Addresses
-from exporter.answers import Prepared, Reply, answer, encoded, nothing, problem, wire
+from exporter.answers import (
+    RETRY_SECONDS,
+    Prepared,
+    Reply,
+    answer,
+    encoded,
+    nothing,
+    problem,
+    wire,
+)
 from exporter.engine import Engine, NotWrittenError
 from exporter.formats.format import Format, Parsed, RefusedError, Sender
-from exporter.limits import Buckets
+from exporter.limits import Buckets, Limits
 from exporter.privacy import scrub_beacon
 from exporter.record import Refusal
 from exporter.settings import Consent
@@ -103,7 +112,11 @@ class _Taken(NamedTuple):
 
 
 class _LimitedError(Exception):
-    """The sender sends too much."""
+    """The sender sends too much; it may come again after ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class Receiver:
@@ -138,7 +151,9 @@ class Receiver:
             code: process.cell(telemetry.RESPONSES, telemetry.ByCode(code)) for code in Code
         }
         self._seconds = process.cell(telemetry.REQUEST_SECONDS)
-        self._buckets = Buckets(settings.rate_per_second, settings.rate_burst)
+        self._limits = Limits(
+            Buckets(settings.rate_per_second, settings.rate_burst), settings.allowances()
+        )
         self._one_accepted = Prepared(encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED))
         self._usual = {
             form.answers: Prepared(_answer(form.answers.status, form.answers.body))
@@ -254,8 +269,13 @@ class Receiver:
         """NotWrittenError, _LimitedError or RefusedError, for who may not send now."""
         if not self._engine.writable:
             raise NotWrittenError
-        if not self._may_send(place.form, key, request):
-            raise _LimitedError
+        # Who has a known key, where one is needed, must be within its rate and quota.
+        key = self._known_key(key, request) if self._keys and not place.form.signed else ""
+        if self._limits.limited:
+            now = self._engine.clock.now()
+            seconds = self._limits.take(lambda: self._addresses.network(request), key, now)
+            if seconds:
+                raise _LimitedError(seconds)
 
     def _parsed(
         self, place: _Place, request: web.BaseRequest, body: bytes
@@ -283,7 +303,7 @@ class Receiver:
             return self._refused(form, error.reason)
         if isinstance(error, _LimitedError):
             self._engine.turn_away(limited=1)
-            return self._later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited")
+            return self._later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited", error.seconds)
         if isinstance(error, NotWrittenError):
             return self._unavailable(form)
         if isinstance(error, TimeoutError | ConnectionError):
@@ -310,9 +330,11 @@ class Receiver:
         self._engine.refuse()
         return self._later(form, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
 
-    def _later(self, form: Format, status: HTTPStatus, reason: str) -> web.Response | Prepared:
+    def _later(
+        self, form: Format, status: HTTPStatus, reason: str, seconds: float = RETRY_SECONDS
+    ) -> web.Response | Prepared:
         if form.answers.patient:
-            return problem(status, reason, retry=True)
+            return problem(status, reason, retry=seconds)
         return self._usual[form.answers]
 
     def _refused(self, form: Format, reason: Rejection) -> web.Response | Prepared:
@@ -334,13 +356,6 @@ class Receiver:
         if consent.signals and (headers.get(_GPC) == "1" or headers.get(_DNT) == "1"):
             return False
         return not consent.required
-
-    def _may_send(self, form: Format, key: str, request: web.BaseRequest) -> bool:
-        """Whether the sender has a known key, where one is needed, and is within its rate."""
-        key = self._known_key(key, request) if self._keys and not form.signed else ""
-        if not self._buckets.limited:
-            return True
-        return self._buckets.take(key or self._addresses.network(request), self._engine.clock.now())
 
     def _sender(self, place: _Place, request: web.BaseRequest) -> Sender:
         headers = request.headers
@@ -378,7 +393,7 @@ class Receiver:
                 body = content.read_nowait()
             else:
                 _go_on(request)
-                async with asyncio.timeout(self._settings.read_timeout_seconds):
+                async with asyncio.timeout_at(self._latest(request)):
                     body = await request.read()
         except TimeoutError:
             request.protocol.force_close()
@@ -388,6 +403,11 @@ class Receiver:
         except web.RequestPayloadError:
             raise RefusedError(Rejection.MALFORMED) from None
         return _plain(body, encoding, most_bytes)
+
+    def _latest(self, request: web.BaseRequest) -> float:
+        """When a body must be there: its head has had some of the time already."""
+        protocol: Any = request.protocol
+        return float(protocol.since) + self._settings.read_timeout_seconds
 
     def _accepted(self, form: Format, parsed: Parsed, duplicate: int) -> web.Response | Prepared:
         answers = form.answers

@@ -14,7 +14,16 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -27,6 +36,7 @@ from pydantic_settings import (
 from exporter.catalogue import BUDGET, DEFAULTS, Lists
 from exporter.formats import Clients, cmcd, tusd, webhooks
 from exporter.formats.webhooks.signature import standard_key
+from exporter.limits import Allowance
 from exporter.metric import (
     Cache,
     Cdn,
@@ -118,15 +128,61 @@ class Receiver(Part):
     )
     batch_events: int = Field(500, ge=1, description="Most events in such a body.")
     rate_per_second: float = Field(
-        0.0, ge=0, description="Beacons a second from one key or network (/24, /48); 0: no limit."
+        0.0, ge=0, description="Beacons a second from one network (/24, /48); 0: no limit."
     )
-    rate_burst: float = Field(200.0, ge=1, description="Beacons that may come at once above it.")
+    rate_burst: float = Field(
+        200.0, ge=1, description="Beacons that may come at once above it, of a network or a key."
+    )
+    key_rates: Annotated[tuple[NonNegativeFloat, ...], Listed] = Field(
+        (),
+        description="Beacons a second with one key: one number for all keys, or one for each in "
+        "their order, by commas; 0: no limit.",
+    )
+    key_quotas: Annotated[tuple[NonNegativeInt, ...], Listed] = Field(
+        (),
+        description="Beacons a day (UTC) with one key, since the start of this process: one number "
+        "for all keys, or one for each in their order, by commas; 0: no quota.",
+    )
+    most_connections: int = Field(
+        10_000,
+        ge=10,
+        description="Open connections; above it those give way that keep us waiting longest. At "
+        "most what the system's limit of open files leaves room for.",
+    )
     read_timeout_seconds: float = Field(
-        10.0, gt=0, description="Time a client has for its head and its body."
+        10.0,
+        gt=0,
+        description="Time a client has for a request, head and body, and to read its answers.",
     )
     keepalive_seconds: float = Field(30.0, gt=0, description="Time an idle connection is kept.")
 
-    split = field_validator("keys", "origins", "proxies", mode="before")(_split)
+    split = field_validator("keys", "origins", "proxies", "key_rates", "key_quotas", mode="before")(
+        _split
+    )
+
+    @model_validator(mode="after")
+    def are_for_keys(self) -> Self:
+        """A limit of a key that is not there would limit nobody."""
+        for name in ("key_rates", "key_quotas"):
+            given = len(getattr(self, name))
+            if given and (not self.keys or given not in {1, len(self.keys)}):
+                raise ValueError(
+                    f"{name} has {given} numbers for {len(self.keys)} keys: give one for all keys, "
+                    "or one for each"
+                )
+        return self
+
+    def allowances(self) -> dict[str, Allowance]:
+        """What each key may send."""
+        count = len(self.keys)
+        rates = self.key_rates * count if len(self.key_rates) == 1 else self.key_rates
+        quotas = self.key_quotas * count if len(self.key_quotas) == 1 else self.key_quotas
+        return {
+            key.get_secret_value(): Allowance(rate, self.rate_burst, quota)
+            for key, rate, quota in zip(
+                self.keys, rates or (0.0,) * count, quotas or (0,) * count, strict=True
+            )
+        }
 
     @field_validator("origins")
     @classmethod

@@ -56,6 +56,19 @@ class Code(Closed):
         return cls.OTHER
 
 
+class Cut(Closed):
+    """Why a connection was ended without an answer."""
+
+    SLOW = "slow"
+    """Its request was not there whole in time."""
+    UNREAD = "unread"
+    """It did not read its answers in time."""
+    CROWDED = "crowded"
+    """There were too many, and it kept us waiting longest."""
+    FULL = "full"
+    """There were too many, and nobody gave way for it."""
+
+
 class LifecycleName(str):
     """The name of a lifecycle that a domain declares."""
 
@@ -110,6 +123,10 @@ class ByType(NamedTuple):
 
 class ByCode(NamedTuple):
     code: Code
+
+
+class ByCut(NamedTuple):
+    reason: Cut
 
 
 class ByLifecycle(NamedTuple):
@@ -180,6 +197,13 @@ REQUEST_SECONDS = Histogram(
     "From the head of a beacon read to its answer ready, the journal's sync included.",
     Unlabelled,
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
+)
+CONNECTIONS = Gauge("exporter_connections", "Open connections of clients.", Unlabelled)
+CUT = Counter(
+    "exporter_connections_cut_total",
+    "Connections ended without an answer, by reason: a request not there whole in time, answers "
+    "not read in time, the longest wait when there were too many, nobody who gave way.",
+    ByCut,
 )
 APPEND_SECONDS = Histogram(
     "exporter_journal_append_seconds",
@@ -280,6 +304,8 @@ ACCOUNTING: tuple[AnyMetric, ...] = (
 PROCESS: tuple[AnyMetric, ...] = (
     RESPONSES,
     REQUEST_SECONDS,
+    CONNECTIONS,
+    CUT,
     APPEND_SECONDS,
     APPENDED_BYTES,
     APPEND_ERRORS,

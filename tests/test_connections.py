@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
@@ -14,6 +14,7 @@ PATIENCE = 0.5  # seconds that a client has for its head and its body
 KEPT = 1.0  # seconds that an idle connection is kept
 SLACK = 3.0  # seconds by which a busy machine may be late
 DRIP = 0.1
+UNREAD = 'exporter_connections_cut_total{reason="unread"}'
 
 HEAD = f"POST {UPLOAD_PERFORMANCE} HTTP/1.1\r\nHost: here\r\n".encode()
 BEACON = HEAD + b"Content-Length: 2\r\n\r\n{}"
@@ -67,7 +68,96 @@ DROPS = [b"X"] * int((PATIENCE + SLACK + 1) / DRIP)
 async def test_a_slow_client_is_not_waited_for(
     app: Running, first: bytes, drops: Sequence[bytes]
 ) -> None:
-    assert PATIENCE * 0.9 <= await lasted(app, first, drops) < PATIENCE + SLACK
+    assert PATIENCE * 0.5 <= await lasted(app, first, drops) < PATIENCE + SLACK
+
+
+async def test_a_client_that_is_slow_with_its_head_has_less_time_for_its_body(
+    start: Start,
+) -> None:
+    app = await start(receiver={"read_timeout_seconds": 1.5})
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        began = time.monotonic()
+        writer.write(HEAD)
+        await asyncio.sleep(1.0)
+        writer.write(b"Content-Length: 99\r\n\r\n{")
+        await reader.read()
+        held = time.monotonic() - began
+
+    assert held < 1.5 + 0.9, "and not a second time as long"
+    assert (await app.scrape())['exporter_http_responses_total{code="408"}'] == 1
+
+
+async def test_a_client_that_does_not_read_its_answers_is_not_waited_for(app: Running) -> None:
+    """It asks for the schema until neither side's memory holds more of it."""
+    async with app.connected() as (reader, writer), asyncio.timeout(2 * SECONDS):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        asking = b"GET /v1/schema HTTP/1.1\r\nHost: here\r\n\r\n" * 100
+        with suppress(ConnectionError):
+            while (await app.scrape()).get(UNREAD) is None:
+                writer.write(asking)
+                await asyncio.sleep(0.05)
+        del reader
+
+    assert (await app.scrape())[UNREAD] == 1
+
+
+async def test_who_is_cut_off_is_counted_by_why(app: Running) -> None:
+    await lasted(app, b"POST")
+    series = await app.scrape()
+
+    assert series['exporter_connections_cut_total{reason="slow"}'] == 1
+    assert "exporter_connections{}" not in series, "none is left"
+
+
+# -- too many --------------------------------------------------------------------------------
+MOST = 20
+
+
+@pytest.fixture
+async def narrow(start: Start) -> Running:
+    return await start(receiver={"most_connections": MOST})
+
+
+async def test_who_keeps_us_waiting_longest_gives_way_to_who_comes(narrow: Running) -> None:
+    async with AsyncExitStack() as stack:
+        first, *rest = [await stack.enter_async_context(narrow.connected()) for _ in range(MOST)]
+        for _, writer in (first, rest[0]):
+            writer.write(BEACON)
+        for reader, _ in (first, rest[0]):
+            assert b" 202 " in await asyncio.wait_for(reader.readuntil(b"]}"), SECONDS)
+        # Both have begun a request since; now the second is the one that has said nothing longest.
+        answer = await narrow.raw(BEACON.replace(b"here\r\n", b"here\r\nConnection: close\r\n"))
+        silent, _ = rest[1]
+
+        assert b" 202 " in answer
+        assert await asyncio.wait_for(silent.read(), SECONDS) == b""
+        first[1].write(BEACON)
+        assert b" 202 " in await asyncio.wait_for(first[0].readuntil(b"]}"), SECONDS)
+    series = await narrow.scrape()
+    assert series['exporter_connections_cut_total{reason="crowded"}'] == 1
+
+
+async def test_where_everybody_is_answered_who_comes_is_turned_away(narrow: Running) -> None:
+    done = asyncio.get_running_loop().create_future()
+    narrow.engine.write = lambda events: done  # type: ignore[method-assign, assignment]
+    async with AsyncExitStack() as stack:
+        busy = [await stack.enter_async_context(narrow.connected()) for _ in range(MOST)]
+        for _, writer in busy:
+            writer.write(BEACON)
+        await asyncio.sleep(0.3)
+        with suppress(ConnectionResetError):
+            assert await narrow.raw(BEACON) == b""
+        done.set_result(0)
+        for reader, _ in busy:
+            assert b" 202 " in await asyncio.wait_for(reader.readuntil(b"]}"), SECONDS)
+    del narrow.engine.write
+    assert (await narrow.scrape())['exporter_connections_cut_total{reason="full"}'] == 1
+
+
+async def test_open_connections_are_counted(narrow: Running) -> None:
+    async with narrow.connected(), narrow.connected():
+        await asyncio.sleep(0.1)
+        assert (await narrow.scrape())["exporter_connections{}"] == 2
 
 
 async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(forgetful: Running) -> None:

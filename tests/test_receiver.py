@@ -466,12 +466,45 @@ async def test_who_sends_too_much_is_told_to_come_again_later(start: Start) -> N
 
 async def test_each_key_has_a_limit_of_its_own(start: Start) -> None:
     app = await start(
-        receiver={"rate_per_second": 0.001, "rate_burst": 1, "keys": ("first", "second")}
+        receiver={"key_rates": (0.001,), "rate_burst": 1, "keys": ("first", "second")}
     )
     keys = ["first", "first", "second"]
     answers = [await app.post(UPLOAD_PERFORMANCE, {}, headers={"X-API-Key": key}) for key in keys]
 
     assert [each.status for each in answers] == [202, 429, 202]
+    assert int(answers[1].headers["Retry-After"]) == pytest.approx(1000, abs=5)
+
+
+async def test_a_network_has_a_limit_whatever_its_keys(start: Start) -> None:
+    app = await start(
+        receiver={"rate_per_second": 0.001, "rate_burst": 1, "keys": ("first", "second")}
+    )
+    keys = ["first", "second"]
+    answers = [await app.post(UPLOAD_PERFORMANCE, {}, headers={"X-API-Key": key}) for key in keys]
+
+    assert [each.status for each in answers] == [202, 429]
+
+
+async def test_a_key_has_so_many_beacons_a_day(start: Start) -> None:
+    app = await start(receiver={"key_quotas": (1, 0), "keys": ("first", "second")})
+    keys = ["first", "first", "second", "second"]
+    answers = [await app.post(UPLOAD_PERFORMANCE, {}, headers={"X-API-Key": key}) for key in keys]
+
+    assert [each.status for each in answers] == [202, 429, 202, 202]
+    midnight = 86_400 - app.engine.clock.now() % 86_400
+    assert int(answers[1].headers["Retry-After"]) == pytest.approx(midnight, abs=5)
+
+
+async def test_who_must_never_be_told_to_wait_is_limited_all_the_same(start: Start) -> None:
+    """A player of CMCD would come again at once; what it sends is dropped, and counted."""
+    app = await start(receiver={"rate_per_second": 0.001, "rate_burst": 1})
+    body = b'e=ps,sid="s1",sn=%d,sta=p,ts=1795227669142,v=2'
+    answers = [await app.post("/cmcd", body % number) for number in range(5)]
+
+    assert [each.status for each in answers] == [204] * 5
+    series = await app.scrape()
+    assert series["exporter_events_limited_total{}"] == 4
+    assert series["exporter_events_received_total{}"] == 5
 
 
 async def test_without_room_on_the_disk_nothing_is_taken_until_there_is_room(app: Running) -> None:
