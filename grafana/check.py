@@ -1,5 +1,7 @@
 """``python -m grafana.check URL``: asks a running Grafana for every panel; says which are empty.
 
+It says as well which links of dashboards and of the alerts in Prometheus lead to none there.
+
 It asks as a browser would, through Grafana's own API: every dashboard with the tag ``video``, every
 panel, with the range that the dashboard opens with and every variable at All, or at its first value
 where it has no All. A panel whose text for "nothing" is "none" may be empty: no alert is no fault.
@@ -85,12 +87,16 @@ class Grafana:
 
 
 QUERIES: Final = "/api/ds/query"
+RULES: Final = "/api/datasources/proxy/uid/prometheus/api/v1/rules?type=alert"
+"""What Prometheus has, asked through Grafana."""
 
 
 def check(grafana: Grafana, lately: str = "") -> Iterator[Found]:
     """Every panel of every dashboard; ``lately`` (such as 1h) instead of their own ranges."""
     search = urlencode({"type": "dash-db", "tag": "video", "limit": 1000})
-    for found in grafana.ask(f"/api/search?{search}"):
+    boards = grafana.ask(f"/api/search?{search}")
+    there = {found["uid"] for found in boards}
+    for found in boards:
         board = grafana.ask(f"/api/dashboards/uid/{found['uid']}")["dashboard"]
         time = {"from": f"now-{lately}", "to": "now"} if lately else board["time"]
         choices = {
@@ -100,6 +106,17 @@ def check(grafana: Grafana, lately: str = "") -> Iterator[Found]:
         for panel in board["panels"]:
             if panel["type"] != "row":
                 yield _ask_panel(grafana, board["title"], panel, time, choices)
+        yield from _dead_links(board["title"], board, there)
+    for group in grafana.ask(RULES)["data"]["groups"]:
+        for rule in group["rules"]:
+            yield from _dead_links(f"Alert {rule['name']}", rule["annotations"], there)
+
+
+def _dead_links(where: str, content: Json, there: set[str]) -> Iterator[Found]:
+    """The links to dashboards that this Grafana has not."""
+    for uid in sorted(set(re.findall(r'"/d/([\w-]+)', json.dumps(content))) - there):
+        error = "leads to no dashboard"
+        yield Found(where, f"/d/{uid}", 0, error, may_be_empty=False, hint="")
 
 
 def choice(grafana: Grafana, variable: Json, time: Json) -> str:

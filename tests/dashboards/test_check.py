@@ -24,14 +24,18 @@ class Fake:
     def __init__(self) -> None:
         self.empty = re.compile("(?!)")
         self.failing = re.compile("(?!)")
+        self.missing: set[str] = set()
         self.asked: list[dict[str, Any]] = []
         self.authorization: set[str | None] = set()
 
     def answer(self, path: str, body: dict[str, Any] | None) -> Any:
         if path.startswith("/api/search"):
-            return [{"uid": uid} for uid in BOARDS]
+            return [{"uid": uid} for uid in BOARDS if uid not in self.missing]
         if path.startswith("/api/dashboards/uid/"):
             return {"dashboard": BOARDS[path.rpartition("/")[2]]}
+        if path.startswith("/api/datasources/proxy/uid/prometheus/api/v1/rules"):
+            rule = {"name": "Down", "annotations": {"dashboard_url": "/d/web-vitals"}}
+            return {"data": {"groups": [{"rules": [rule]}]}}
         assert path == "/api/ds/query"
         assert body is not None
         self.asked.append(body)
@@ -111,6 +115,15 @@ def test_a_query_that_fails_is_named_with_its_error(capsys: pytest.CaptureFixtur
     fake.failing = re.compile("kpi:recommendation")
     assert run(fake) == 1
     assert "Platform: overview / Where to begin: parse error\n" in capsys.readouterr().out
+
+
+def test_a_link_that_leads_to_no_dashboard_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    fake = Fake()
+    fake.missing = {"web-vitals"}
+    assert run(fake) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "Alert Down / /d/web-vitals: leads to no dashboard" in lines
+    assert "Platform: overview / /d/web-vitals: leads to no dashboard" in lines
 
 
 def test_variables_are_at_all_or_at_their_first_value() -> None:
