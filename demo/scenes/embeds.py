@@ -22,6 +22,8 @@ UPLOADS: Final = 0.3
 LOGS: Final = ((6.0, "info"), (3.0, "warn"), (1.0, "error"))
 SHARED: Final = 0.2
 """Share of the visits to a page with PeerTube's player."""
+INTERRUPTED: Final = 0.3
+"""Share of the uploads in which the line is gone for a while."""
 REPORT_SECONDS: Final = 15.0
 
 
@@ -157,15 +159,22 @@ def _upload(
     terminated = rng.random() < 0.05
     name = _unique(session, "upload").replace("-", "")
 
+    takes = size / per_second
+    half = max(1, int(takes) // 2)
+    # Not as long as the demo waits before it takes an upload for abandoned.
+    pause = rng.uniform(32.0, 50.0) if rng.random() < INTERRUPTED else 0.0
+    resumes = pause > 0 and rng.random() < 0.5
+
     def hook(kind: str, after: float, offset: int) -> Message:
         upload = {"ID": name, "Size": size, "Offset": offset, "MetaData": {"filetype": "video/mp4"}}
-        header = {"User-Agent": [person.device.user_agent], "Upload-Offset": ["0"]}
+        # Another request goes on where the one before ended.
+        begun = round(half * per_second) if resumes and after > half else 0
+        header = {"User-Agent": [person.device.user_agent], "Upload-Offset": [str(begun)]}
         request = {"Method": "PATCH", "URI": f"/files/{name}", "Header": header}
         body = {"Type": kind, "Event": {"Upload": upload, "HTTPRequest": request}}
-        at = began + after
+        at = began + after + (pause if after > half else 0.0)
         return Message(at, "/hooks/tusd", {"Content-Type": "application/json"}, encode(body))
 
-    takes = size / per_second
     yield hook("post-create", 0.0, 0)
     for second in range(1, int(takes)):
         yield hook("post-receive", float(second), round(second * per_second))
