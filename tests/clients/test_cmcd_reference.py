@@ -297,8 +297,8 @@ TYPES: Final[Mapping[str, Callable[[Case, str], Any]]] = {
     "parameters of the version, which is the first without them": lambda case, key: (
         key != "v" and "v" in case.ours and has_parameters(case, "v")
     ),
-    "without a version there may be numbers and lists": lambda case, key: (
-        case.typed.version == 1 and key in {*LISTS, "nor"}
+    "one value or a list of them, whatever the version": lambda case, key: (
+        key in {*LISTS, "nor"} and (case.typed.version == 1 or type(case.value(key)) is not tuple)
     ),
     "characters that JavaScript counts twice": is_long,
 }

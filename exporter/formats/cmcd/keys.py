@@ -66,6 +66,10 @@ def _one_of(words: frozenset[str]) -> Reading:
 
 
 def _numbers(value: Member) -> Numbers | None:
+    """One number is a list of one, whatever the version says that it should be."""
+    one = _number(value)
+    if one is not None:
+        return ((one, None),)
     if type(value) is not tuple:
         return None
     numbers: list[tuple[float, str | None]] = []
@@ -84,11 +88,6 @@ def _object_type(parameters: tuple[tuple[str, Bare], ...]) -> str | None:
     return None
 
 
-def _number_or_numbers(value: Member) -> Numbers | None:
-    number = _number(value)
-    return _numbers(value) if number is None else ((number, None),)
-
-
 def _codes(value: Member) -> tuple[str, ...] | None:
     """Codes of errors, in whatever shape they come (dash.js sends a bare number)."""
     items: Items = value if isinstance(value, tuple) else ((value, ()),)
@@ -101,6 +100,8 @@ def _are_codes(value: Member) -> bool:
 
 
 def _objects(value: Member) -> tuple[tuple[str, str | None], ...] | None:
+    if type(value) is str:
+        return ((value, None),)
     if type(value) is not tuple:
         return None
     objects: list[tuple[str, str | None]] = []
@@ -110,10 +111,6 @@ def _objects(value: Member) -> tuple[tuple[str, str | None], ...] | None:
         span = next((said for name, said in parameters if name == "r" and type(said) is str), None)
         objects.append((path, span))
     return tuple(objects) or None
-
-
-def _object_or_objects(value: Member) -> tuple[tuple[str, str | None], ...] | None:
-    return ((value, None),) if type(value) is str else _objects(value)
 
 
 _NUMBERS: Final = ("ab", "bl", "br", "bsa", "bsd", "bsda", "lab", "lb", "mtp", "pb", "tab")
@@ -141,15 +138,10 @@ KEYS: Final[Mapping[str, Reading]] = {
     "nor": _objects,
     "pr": _number,
 }
-"""Every key of version 2 but ``v``, and how its values are read."""
+"""Every key but ``v``, and how its values are read.
 
-KEYS_OF_1: Final[Mapping[str, Reading]] = {
-    **KEYS,
-    **dict.fromkeys((*_NUMBERS, *_MORE_NUMBERS), _number_or_numbers),
-    "nor": _object_or_objects,
-}
-"""Where ``v`` is not said there may be one number: that is version 1. There may be a list as
-well: that is a player whose configuration leaves ``v`` out.
+Version 1 has one number where version 2 has a list. Senders mix them: a player whose configuration
+leaves ``v`` out sends lists, and who turned to version 2 goes on with bare numbers.
 """
 
 
@@ -173,11 +165,10 @@ def typed(members: Mapping[str, Member]) -> Typed:
     version = _version(members)
     if version is not None and version > LATEST:
         return Typed(version, {})
-    readings = KEYS if version == LATEST else KEYS_OF_1
     fields: dict[str, Any] = {}
     ignored = ["v"] if "v" in members and version is None else []
     for key, value in members.items():
-        reading = readings.get(key)
+        reading = KEYS.get(key)
         if reading is None:
             continue
         meaning = reading(value)
@@ -247,6 +238,33 @@ def _learnt(text: str) -> tuple[str, Any] | None:
 
 
 # -- JSON --------------------------------------------------------------------------------------
+
+GROUPS: Final = ("session", "event", "object", "request", "status")
+"""The four headers, and what happened."""
+
+
+def reports(said: dict[str, Any]) -> list[Any]:
+    """The reports in an object: itself, or what other collectors have wrapped in one.
+
+    ``{"session": {…}, "events": [{…}]}`` says once what is the same in all of its reports;
+    ``{"cmcd": {"session": {…}, "object": {…}, …}}`` is one report, its keys in groups.
+    """
+    events = said.get("events")
+    if isinstance(events, list):
+        session = _ungrouped(said.get("session"))
+        return [{**session, **_ungrouped(e)} if isinstance(e, dict) else e for e in events]
+    return [_ungrouped(said)]
+
+
+def _ungrouped(said: Any) -> dict[str, Any]:
+    """No key of CMCD has an object for its value."""
+    if not isinstance(said, dict):
+        return {}
+    said = said["cmcd"] if isinstance(said.get("cmcd"), dict) else said
+    groups = [said[name] for name in GROUPS if isinstance(said.get(name), dict)]
+    if not groups:
+        return said
+    return {**said, **{key: value for group in groups for key, value in group.items()}}
 
 
 def from_json(said: Mapping[str, Any]) -> dict[str, Member]:

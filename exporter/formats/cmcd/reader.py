@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from exporter.event import Cleaner, Event
-from exporter.formats.cmcd.keys import LATEST, Typed, from_json, read, typed
+from exporter.formats.cmcd.keys import LATEST, Typed, from_json, read, reports, typed
 from exporter.formats.cmcd.record import EVENTS, Mode, Record
 from exporter.formats.cmcd.structured import MalformedError, Member, dictionary
 from exporter.formats.cmcd.translate import translate
@@ -92,11 +92,11 @@ def _in_body(body: bytes, most: int) -> Iterator[_Found]:
     """Dictionaries by line, or JSON: an object, or an array of them. No dictionary begins so."""
     body = body.strip()
     if body.startswith(b"{"):
-        return _in_objects((msgspec.Raw(body),))
+        return _in_objects((msgspec.Raw(body),), most)
     if body.startswith(b"["):
         objects = decode(_objects, body)
         _check(len(objects), most)
-        return _in_objects(objects)
+        return _in_objects(objects, most)
     _check(body.count(b"\n") + 1, most)
     return _in_lines(body)
 
@@ -106,13 +106,22 @@ def _check(count: int, most: int) -> None:
         raise RefusedError(Rejection.TOO_MANY_EVENTS)
 
 
-def _in_objects(objects: Iterable[msgspec.Raw]) -> Iterator[_Found]:
+def _in_objects(objects: Iterable[msgspec.Raw], most: int) -> Iterator[_Found]:
+    count = 0
     for raw in objects:
         line = bytes(raw)
         try:
-            yield line, typed(from_json(decode(_object, line)))
+            wrapped = reports(decode(_object, line))
         except RefusedError as refusal:
             yield line, refusal.reason
+            continue
+        count += len(wrapped)
+        _check(count, most)
+        for said in wrapped:
+            # What is known again, or looked at, is a report by itself.
+            report = line if len(wrapped) == 1 else msgspec.json.encode(said)
+            is_object = isinstance(said, dict)
+            yield report, typed(from_json(said)) if is_object else Rejection.INVALID
 
 
 def _in_lines(body: bytes) -> Iterator[_Found]:
