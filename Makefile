@@ -13,7 +13,10 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-PIP_INSTALL := .venv/bin/python -m pip install --quiet --require-hashes
+PIP_INSTALL = echo "Installing $< into .venv" && \
+	.venv/bin/python -m pip install --quiet --require-hashes -r $< || { \
+	echo "pip could not install $<: it needs a way to pypi.org, or PIP_INDEX_URL, or PIP_FIND_LINKS." >&2; \
+	exit 1; }
 WHEELS := .tools/usr/share/python-wheels
 STACK := .venv/bin/python -m stack
 
@@ -111,11 +114,11 @@ lock: .venv/dev ## write the locked requirements again, after a change of pyproj
 	fi
 
 .venv/run: requirements.txt | .venv/bin/python
-	@echo "Installing requirements.txt into .venv" && $(PIP_INSTALL) -r $<
+	@$(PIP_INSTALL)
 	@touch $@
 
 .venv/dev: requirements-dev.txt | .venv/run
-	@echo "Installing requirements-dev.txt into .venv" && $(PIP_INSTALL) -r $<
+	@$(PIP_INSTALL)
 	@touch $@
 
 clients: .venv/clients ## the players, SDKs and upload clients of the tests, from npm

@@ -33,19 +33,18 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=ROOT / ".run", help="logs and data")
     options = parser.parse_args()
     directory = options.directory.absolute()
-    if options.stop:
-        return stop(directory)
     try:
+        if options.stop:
+            return stop(directory)
         layout = Layout(directory, demo=options.demo)
+        with only_one(directory):
+            run(layout, demo=options.demo)
     except ValidationError as error:
         known = [name for name, _ in effective(Settings.model_construct())]
         for sentence in sentences(error, PREFIXES[error.title], known):
             sys.stderr.write(f"{sentence}\n")
         return 2
-    try:
-        with only_one(directory):
-            run(layout, demo=options.demo)
-    except StackError as error:
+    except (StackError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -75,16 +74,17 @@ def welcome(layout: Layout, *, demo: bool) -> str:
     query = 'kpi:value{kpi="upload_success_ratio",window="5m"}'
     encoded = "kpi%3Avalue%7Bkpi%3D%22upload_success_ratio%22%2Cwindow%3D%225m%22%7D"
     what_next = (
-        f"""  {layout.prometheus}/classic/graph?g0.expr={encoded}
+        f"""Open next:
+  {layout.prometheus}/classic/graph?g0.expr={encoded}
       {query}: about 1, and falling from when a bad hour begins, which is told below
   {layout.prometheus}/classic/alerts
       UploadSuccessRatioLow, pending and then firing; every message of Alertmanager is shown below
-  Uploads of which nothing is heard for 60 s count as abandoned here (otherwise 30 min), and plays
-  and sessions of which nothing is heard for 2 min as over."""
+  Uploads of which nothing is heard for 60 s count as abandoned here (otherwise 30 min)."""
         if demo
-        else f"""  curl -i {layout.beacons}/v1/events --json '{{"events": [{{"type": "storage.operated", "operation": "check", "ok": true}}]}}'
-  curl -s {layout.operations}/metrics | grep storage_operations_total
-  make run DEMO=1, which sends all kinds of beacons"""  # noqa: E501 - a command is one line
+        else f"""Open next:
+  {layout.prometheus}/classic/graph?g0.expr={encoded}
+      {query}: empty, until uploads come
+  make stop && make run DEMO=1 sends all kinds of beacons"""
     )
     return f"""
 Running; Ctrl-C stops everything.
@@ -95,9 +95,12 @@ Running; Ctrl-C stops everything.
   Alertmanager  {layout.alertmanager}/api/v2/alerts
   logs, data    {layout.directory}
 
-What to look at next:
+Send a beacon (README.md and docs/clients have more), and see it counted:
+  curl -i {layout.beacons}/v1/events --json '{{"events": [{{"type": "storage.operated", "operation": "check", "ok": true}}]}}'
+  curl -s {layout.operations}/metrics | grep 'storage_operations_total{{operation="check"'
+
 {what_next}
-"""
+"""  # noqa: E501 - a command is one line
 
 
 def say(text: str) -> None:

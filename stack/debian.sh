@@ -75,7 +75,7 @@ without_services() {
 quietly() {
     "$@" </dev/null >"$tools/log" 2>&1 || {
         cat "$tools/log" >&2
-        fail "failed: $*"
+        fail "failed: $*. It needs a way to the mirrors in /etc/apt/; or install the packages yourself: $packages"
     }
 }
 

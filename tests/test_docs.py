@@ -216,6 +216,17 @@ async def test_every_command_of_a_page_does_what_the_page_says(place: Place, pag
             exported += "".join(each for each in said if each.startswith("export "))
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_make_run_prints_can_be_pasted(place: Place) -> None:
+    printed = [line for line in place.stack.said.splitlines() if line.startswith("  curl ")]
+    said = await place.run("\n".join(printed))
+
+    assert len(printed) == 2
+    assert said.code == 0, said
+    assert '"accepted":1' in said.out
+    assert 'video_storage_operations_total{operation="check",result="ok"} ' in said.out
+
+
 async def run(place: Place, block: Block, exported: str, script: str) -> None:
     """Run a block; one that only asks may have to wait for its answer."""
     began = time.monotonic()

@@ -196,6 +196,39 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str, says: 
     assert refused.stderr.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = subprocess.run(
+        [sys.executable, "-m", "stack", f"--directory={tmp_path / 'file' / 'run'}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=STOP_SECONDS,
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == f"[Errno 20] Not a directory: '{tmp_path / 'file' / 'run'}'\n"
+
+
+def test_without_an_index_of_packages_make_says_what_it_needs(tmp_path: Path) -> None:
+    shutil.copy("Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho 'ERROR: No matching distribution' >&2\nexit 1\n")
+    python.chmod(0o755)
+    made = subprocess.run(
+        ["/usr/bin/make", ".venv/run"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 2
+    assert made.stdout == "Installing requirements.txt into .venv\n"
+    assert made.stderr.splitlines()[:2] == [
+        "ERROR: No matching distribution",
+        "pip could not install requirements.txt: it needs a way to pypi.org, or PIP_INDEX_URL, "
+        "or PIP_FIND_LINKS.",
+    ]
+    assert not (tmp_path / ".venv" / "run").exists()
+
+
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     written = secrets.write(folder)
