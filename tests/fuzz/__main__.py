@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from tests.fuzz import seeds
 
+TARGET = "tests.fuzz.target"
 LONGEST = 16_384
-SLOWEST_SECONDS = 10
+SLOWEST_SECONDS = 60
 _DONE = re.compile(r"^#(\d+)\s+DONE\s+cov: (\d+) ft: (\d+) corp: (\d+)/", re.MULTILINE)
 
 
@@ -38,7 +39,7 @@ def fuzz(name: str, seconds: int, seed: int, crashes: Path) -> Fuzzed:
     with tempfile.TemporaryDirectory() as corpus:
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "tests.fuzz.target", name, corpus),
+                *(sys.executable, "-m", TARGET, name, corpus),
                 *(f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={LONGEST}"),
                 *(f"-timeout={SLOWEST_SECONDS}", f"-artifact_prefix={crashes}/{name}-"),
             ],

@@ -14,9 +14,9 @@ from exporter.formats.format import Format
 from exporter.formats.webhooks import PATH, Knobs, Webhooks
 from tests import hostile
 from tests.beacons import EXPERIENCE, PERFORMANCE, PROGRESS, RESOURCES, VIEW
+from tests.canaries import BODIES
 from tests.formats import hooks
 from tests.pipelines import CLEANER, FORMATS
-from tests.test_canaries import BODIES
 
 CAPTURED: Final = Path(__file__).parents[1] / "clients" / "captured"
 REPLICATE_SECRET: Final = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw=="  # noqa: S105 - of nobody

@@ -87,7 +87,10 @@ def main() -> None:
     name, corpus, *options = sys.argv[1:]
     target = Target(name)
     for number, seed in enumerate(seeds.of(name)):
-        Path(corpus, f"seed-{number}").write_bytes(target.packed(seed))
+        packed = target.packed(seed)
+        Path(corpus, f"seed-{number}").write_bytes(packed)
+        # What is loaded when it is first needed is not the first input's fault.
+        target(packed)
     atheris.Setup(
         [sys.argv[0], corpus, *options],
         target,
