@@ -885,6 +885,7 @@ class Profile(Panel):
         panel.show_value(kinds.VisibilityMode.NEVER).color_scheme(_plain(self.colour))
         # Of one width, so that what stands below each other is of one second.
         panel.legend(_NO_LEGEND).min(0).axis_width(60)
+        panel.no_value("nothing yet; totals are of full hours, so choose two hours or more")
         return panel.build()
 
     def _transformations(self) -> Iterator[model.DataTransformerConfig]:
