@@ -282,9 +282,10 @@ class Receiver:
     ) -> tuple[Format, Parsed]:
         form = place.form
         if not self._has_consent(request):
-            if self._consent.without == "nothing":
-                raise RefusedError(Rejection.NO_CONSENT)
             form = self._nameless[place.path]
+            if self._consent.without == "nothing":
+                reply = form.reply(body, self._sender(place, request))
+                raise RefusedError(Rejection.NO_CONSENT, reply=reply)
         try:
             parsed = form.parse(body, self._sender(place, request))
         except RefusedError as refusal:
@@ -300,7 +301,7 @@ class Receiver:
         form = place.form
         if isinstance(error, RefusedError):
             self._engine.turn_away((self._refusal(error.reason, place, error.body),))
-            return self._refused(form, error.reason)
+            return self._refused(form, error)
         if isinstance(error, _LimitedError):
             self._engine.turn_away(limited=1)
             return self._later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited", error.seconds)
@@ -337,13 +338,15 @@ class Receiver:
             return problem(status, reason, retry=seconds)
         return self._usual[form.answers]
 
-    def _refused(self, form: Format, reason: Rejection) -> web.Response | Prepared:
+    def _refused(self, form: Format, refusal: RefusedError) -> web.Response | Prepared:
+        if refusal.reply is not None:
+            return _answer(form.answers.status, refusal.reply)
+        if refusal.reason is Rejection.NO_CONSENT:
+            # Nobody did anything wrong.
+            return self._usual[form.answers] if form.answers.body else nothing()
         if form.answers.always:
             return self._usual[form.answers]
-        if reason is Rejection.NO_CONSENT:
-            # Nobody did anything wrong.
-            return nothing()
-        return problem(STATUS[reason], reason.value)
+        return problem(STATUS[refusal.reason], refusal.reason.value)
 
     def _has_consent(self, request: web.BaseRequest) -> bool:
         """What is said about this beacon, else what the browser says of all, else the settings."""

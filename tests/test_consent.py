@@ -1,6 +1,8 @@
 """Who did not consent is counted without identity, or not at all, as the settings say."""
 
+import json
 import sqlite3
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -122,6 +124,48 @@ async def test_nothing_may_be_wanted_of_who_did_not_consent(start: Start) -> Non
     assert series[NOT_WANTED] == 1
     assert series["exporter_events_received_total{}"] == 2
     assert app.engine.dead_letters == 0
+
+
+async def in_pieces(body: Any) -> AsyncIterator[bytes]:
+    """A body that is not there whole when its head is."""
+    for byte in json.dumps(body).encode():
+        yield bytes((byte,))
+
+
+INIT = {"event": "init", "timestamp": 1, "playhead": -1, "duration": -1, "sessionId": "s1"}
+NEEDS_JSON: list[tuple[str, Any, Any]] = [
+    ("/epas", INIT, {"sessionId": "s1", "heartbeatInterval": 30_000}),
+    ("/epas", INIT | {"event": "heartbeat"}, {}),
+    ("/epas", INIT | {"event": "no such event"}, {}),
+    ("/epas", ["init"], {}),
+    ("/hooks/tusd", {"Type": "post-create", "Event": {}}, {}),
+]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "in pieces"])
+@pytest.mark.parametrize(("path", "body", "expected"), NEEDS_JSON)
+async def test_who_needs_json_gets_it_and_nothing_is_written_down(
+    start: Start, path: str, body: Any, expected: Any, *, whole: bool
+) -> None:
+    app = await start(consent=Consent(without="nothing"))
+    headers = {"Sec-GPC": "1", "Content-Type": "application/json"}
+    how: dict[str, Any] = {"json": body} if whole else {"data": in_pieces(body)}
+    answer = await app.ask("POST", path, headers=headers, **how)
+
+    assert (answer.status, answer.json) == (200, expected)
+    assert answer.headers["Content-Type"] == "application/json"
+    series = await app.scrape()
+    assert series[NOT_WANTED] == 1
+    assert not any(name.startswith("exporter_events_accepted") for name in series)
+    assert app.engine.dead_letters == 0
+    assert b"s1" not in journal(app)
+
+
+@pytest.mark.parametrize("path", ["/cmcd", "/pillarbox", "/collect", "/web-vitals", "/v1/events"])
+async def test_who_needs_no_body_gets_none(start: Start, path: str) -> None:
+    app = await start(consent=Consent(without="nothing"))
+
+    assert await asked(app, path, PAGE, headers={"Sec-GPC": "1"}) == 204
 
 
 async def test_the_trackers_say_it_in_their_address_and_keep_their_meaning(app: Running) -> None:

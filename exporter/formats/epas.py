@@ -117,6 +117,13 @@ class Epas(Format):
         reply = msgspec.json.encode(Reply(session, HEARTBEAT_MS)) if is_new else None
         return Parsed((found,), reply=reply)
 
+    def reply(self, body: bytes, sender: Sender) -> bytes | None:
+        """A page whose ``init`` gets no JSON breaks, whatever comes of its session."""
+        try:
+            return self.parse(body, sender).reply
+        except RefusedError:
+            return None
+
     def _session(self, given: str | None, is_new: bool, body: bytes, sender: Sender) -> str:
         """The name of the session: as it is, or a hash of one that could name a person."""
         if given:

@@ -53,12 +53,16 @@ class Parsed(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A whole beacon is refused: why, and as much of it as is worth a look."""
+    """A whole beacon is refused: why, and as much of it as is worth a look.
 
-    def __init__(self, reason: Rejection, body: bytes = b"") -> None:
+    ``reply`` is JSON that its sender must be told all the same.
+    """
+
+    def __init__(self, reason: Rejection, body: bytes = b"", reply: bytes | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.body = body
+        self.reply = reply
 
 
 class Answers(NamedTuple):
@@ -100,6 +104,11 @@ class Format:
     def paths(self) -> tuple[str, ...]:
         """Where its beacons come."""
         raise NotImplementedError
+
+    def reply(self, body: bytes, sender: Sender) -> bytes | None:
+        """What a sender must be told of whom nothing is wanted; None is the usual answer."""
+        del body, sender
+        return None
 
     def parse(self, body: bytes, sender: Sender) -> Parsed:
         """The events in ``body``, cleaned; :class:`RefusedError` where there are none to find."""

@@ -260,11 +260,12 @@ def _ungrouped(said: Any) -> dict[str, Any]:
     """No key of CMCD has an object for its value."""
     if not isinstance(said, dict):
         return {}
-    said = said["cmcd"] if isinstance(said.get("cmcd"), dict) else said
-    groups = [said[name] for name in GROUPS if isinstance(said.get(name), dict)]
+    inner = said.get("cmcd")
+    found: dict[str, Any] = inner if isinstance(inner, dict) else said
+    groups = [found[name] for name in GROUPS if isinstance(found.get(name), dict)]
     if not groups:
-        return said
-    return {**said, **{key: value for group in groups for key, value in group.items()}}
+        return found
+    return {**found, **{key: value for group in groups for key, value in group.items()}}
 
 
 def from_json(said: Mapping[str, Any]) -> dict[str, Member]:
