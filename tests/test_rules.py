@@ -616,7 +616,7 @@ def test_an_exporter_as_shipped_is_within_the_series_that_an_alert_allows() -> N
     (allowed,) = [
         float(rule["expr"])
         for rule in rules_in(THRESHOLDS)
-        if rule["labels"].get("alert") == "SeriesBudget"
+        if rule.get("labels", {}).get("alert") == "SeriesBudget"
     ]
     # Beside the families of the catalogue there are those of the process.
     assert CATALOGUE.most_series() + 20 <= allowed < BUDGET
