@@ -30,6 +30,49 @@ Stamp = Callable[[], int]
 """Gives a timestamp for a point, in nanoseconds, that no other call gives."""
 
 
+class _Queue:
+    """When to look at whom: exactly for the second that is now, and by the second for all others.
+
+    So an entry takes the room of a reference, as long as it waits.
+    """
+
+    def __init__(self) -> None:
+        self._near: list[tuple[float, int, str]] = []
+        self._far: dict[tuple[int, int], list[str]] = {}
+        self._order: list[tuple[int, int]] = []
+        self._second = 0
+
+    @property
+    def earliest(self) -> float:
+        """Before this, there is nobody to look at."""
+        if self._near:
+            return self._near[0][0]
+        return self._order[0][0] if self._order else math.inf
+
+    def push(self, rings: float, place: int, subject: str) -> None:
+        """Look at a subject then."""
+        if rings < self._second + 1:
+            heapq.heappush(self._near, (rings, place, subject))
+            return
+        bucket = int(rings), place
+        if bucket not in self._far:
+            self._far[bucket] = []
+            heapq.heappush(self._order, bucket)
+        self._far[bucket].append(subject)
+
+    def pop(self, now: float, rings: Callable[[int, str], float]) -> tuple[float, int, str] | None:
+        """Whom to look at next, until ``now``; ``rings`` says when exactly that was to be."""
+        while self._order and self._order[0][0] <= now:
+            bucket = heapq.heappop(self._order)
+            self._second, place = bucket
+            for subject in self._far.pop(bucket):
+                exactly = rings(place, subject)
+                # Who is looked at in another second waits there as well.
+                if int(exactly) == self._second:
+                    heapq.heappush(self._near, (exactly, place, subject))
+        return heapq.heappop(self._near) if self._near and self._near[0][0] <= now else None
+
+
 class Sessions:
     """The subjects that are remembered, each with one valid entry in the queue of those due.
 
@@ -59,12 +102,12 @@ class Sessions:
                 self._places.setdefault(event, []).append(place)
         self._open = [0] * len(self.lifecycles)
         self._remembered = [0] * len(self.lifecycles)
-        self._due: list[tuple[float, int, str]] = []
+        self._due = _Queue()
 
     @property
     def next_due(self) -> float:
         """The server time before which silence means nothing."""
-        return self._due[0][0] if self._due else math.inf
+        return self._due.earliest
 
     def counts(self) -> Iterator[tuple[str, int, int]]:
         """For each lifecycle: its name, how many go on, how many are remembered."""
@@ -97,8 +140,8 @@ class Sessions:
 
     def silent(self, now: float, stamp: Stamp) -> Iterator[Concluded]:
         """What silence until ``now`` concludes."""
-        while self._due and self._due[0][0] <= now:
-            rings, place, subject = heapq.heappop(self._due)
+        while (entry := self._due.pop(now, self._rings)) is not None:
+            rings, place, subject = entry
             state = self._state(place, subject)
             if state is None or state.rings != rings:
                 continue
@@ -123,6 +166,10 @@ class Sessions:
         body = self._asleep[place].get(subject)
         return None if body is None else self._decoders[place].decode(body)
 
+    def _rings(self, place: int, subject: str) -> float:
+        state = self._state(place, subject)
+        return 0.0 if state is None else float(state.rings)
+
     def _keep(self, place: int, subject: str, state: State | None, was_open: bool | None) -> None:
         """Remember a state, or forget it; ``was_open`` is None where nothing was remembered."""
         if state is None:
@@ -137,7 +184,7 @@ class Sessions:
 
     def _schedule(self, place: int, subject: str, state: State) -> None:
         state.rings = state.due
-        heapq.heappush(self._due, (state.due, place, subject))
+        self._due.push(state.due, place, subject)
 
     def forget(self, person: str) -> int:
         """Take somebody's hash out of every state; a state that is about them goes.
@@ -186,8 +233,7 @@ class Sessions:
             self._asleep[place][subject] = body
             self._open[place] += self.lifecycles[place].is_open(state)
             self._remembered[place] += 1
-            self._due.append((state.rings, place, subject))
-        heapq.heapify(self._due)
+            self._due.push(state.rings, place, subject)
 
 
 def _forget(state: msgspec.Struct, person: str) -> bool:

@@ -22,7 +22,7 @@ from exporter.events.playback.order import sequence
 from exporter.events.playback.path import Path
 from exporter.events.playback.state import Facts
 from exporter.events.playback.timeline import Change, Sign, Timeline
-from exporter.events.playback.totals import UNSAID, Totals
+from exporter.events.playback.totals import NOTHING, UNSAID, Totals
 from exporter.instant import LONGEST, Instant, earlier
 
 MOST_COUNT: Final = 100_000.0
@@ -231,9 +231,8 @@ def _progress(
         usable.append(UNSAID)
         if value is not None:
             clamp(facts, name, concluded)
-    reported = facts.reported.greatest(usable)
-    if reported != facts.reported:
-        facts.reported = reported
+    if max(usable) > UNSAID:
+        facts.reported = (facts.reported or NOTHING).greatest(usable)
     position = _limited(facts, "position", event.position_seconds, LONGEST, concluded)
     if position is not None:
         facts.furthest = max(position, facts.furthest or 0.0)

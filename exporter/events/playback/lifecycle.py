@@ -38,7 +38,7 @@ from exporter.events.playback.heard import Heard
 from exporter.events.playback.learning import ABOUT, clamp, learn, meet, view
 from exporter.events.playback.state import Facts, Phase, Play
 from exporter.events.playback.timeline import Mode
-from exporter.events.playback.totals import Kind
+from exporter.events.playback.totals import NOTHING, Kind
 from exporter.instant import Instant, between, earlier
 
 SHORTEST_WAIT: Final = 1.0
@@ -295,7 +295,7 @@ def _advance(facts: Facts) -> Iterator[Event]:
     if facts.started and not facts.first_frame_counted and facts.about is None:
         facts.first_frame_counted = True
         yield FirstFrameShown(player=facts.player)
-    known = facts.reported
+    known = facts.reported or NOTHING
     if facts.heard is not None and not facts.heard.stated:
         known = known.or_else(facts.heard.totals)
     elif facts.timeline is not None:

@@ -65,8 +65,8 @@ class Facts(msgspec.Struct, gc=False, kw_only=True, array_like=True):
     left: Instant | None = None
     outcome: Outcome | None = None
     furthest: float | None = None
-    reported: Totals = NOTHING
-    """The greatest of what the player said."""
+    reported: Totals | None = None
+    """The greatest of what the player said, if it said anything."""
     counted: Totals = NOTHING
     timeline: Timeline | None = None
     path: Path | None = None

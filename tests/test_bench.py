@@ -1,0 +1,108 @@
+"""The benchmarks measure what they say, in small; and a session keeps within its kilobyte."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import applying, catching_up, load, mix, offline, open_sessions, scraping, servers, soak
+from bench.__main__ import LONG, SHORT, options
+from bench.latency import family, metrics, scraped_load
+from exporter.catalogue import BUDGET
+from exporter.checkpoint import StateFile
+
+INDEX_BYTES = 9 + 52
+"""Of the queue of those due, and of a table of 100,000 names."""
+
+
+@pytest.mark.parametrize("kind", open_sessions.KINDS.values(), ids=open_sessions.KINDS)
+def test_a_session_that_goes_on_takes_less_than_a_kilobyte(
+    kind: Callable[[int], open_sessions.Told],
+) -> None:
+    instance = open_sessions._Instance()
+    instance.tell(range(40), kind)
+    sessions = instance.pipeline.sessions
+    bodies = [
+        sys.getsizeof(body) + sys.getsizeof(subject) + INDEX_BYTES
+        for asleep in sessions._asleep
+        if len(asleep) >= 40
+        for subject, body in asleep.items()
+    ]
+
+    assert instance.open() >= 40
+    assert max(bodies) < open_sessions.GOAL_BYTES
+
+
+def test_everything_in_the_mix_is_taken() -> None:
+    count = len(mix.SOURCES) * 3
+    entries = list(offline.entries(count, began=1.7e9, per_second=10.0))
+
+    assert len(entries) == count
+    assert all(entry.events for entry in entries)
+
+
+async def test_an_exporter_takes_the_mix_and_every_answer_is_timed() -> None:
+    with servers.exporter("0,1") as server:
+        outcome, _ = await scraped_load((server,), 60, 1.5, mix.requests())
+        text = metrics(server.operations)
+
+    assert outcome.sent == outcome.accepted == len(outcome.latencies)
+    assert family(text, "exporter_events_rejected_total") == 0
+    assert family(text, "exporter_events_accepted_total") > outcome.sent
+
+
+@pytest.mark.parametrize("size", [1, 7, 9, 10, 1000])
+def test_answers_are_told_apart_however_they_are_cut(size: int) -> None:
+    latencies: list[float] = []
+    client = load._Client(latencies)
+    answers = [b"HTTP/1.1 202 Accepted\r\nContent-Length: 5\r\n\r\n{H:1}"] * 2
+    answers += [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"]
+    client._due.extend([0.0] * len(answers))
+    text = b"".join(answers)
+    for start in range(0, len(text), size):
+        client.data_received(text[start : start + size])
+
+    assert (len(latencies), client.refused, client.waiting) == (4, 1, 0)
+
+
+def test_a_leak_is_the_slope_of_the_line_and_noise_is_none() -> None:
+    grows = [(n / 100, 50 + 3 * n / 100 + (-1) ** n) for n in range(200)]
+    stays = [(n / 100, 50.0 + (-1) ** n) for n in range(200)]
+
+    assert soak.fit(grows).slope == pytest.approx(3, abs=0.1)
+    assert abs(soak.fit(stays).slope) <= 0.1
+    assert soak.fit(grows).error < 0.1
+
+
+def test_a_full_catalogue_keeps_the_budget_and_a_scrape_of_it_is_timed() -> None:
+    assert BUDGET - 20 < scraping.full().most_series() <= BUDGET
+    assert len(scraping.render(2)) == 2
+
+
+def test_a_backlog_waits_in_the_outbox_oldest_first(tmp_path: Path) -> None:
+    catching_up.fill(tmp_path, 12_000, 1.7e9)
+    state = StateFile(tmp_path / "state.db", most_outbox_bytes=2**40)
+    parcel = state.next_parcel()
+
+    assert parcel is not None
+    assert state.backlog().points == 12_000
+    assert len(set(parcel.lines)) == len(parcel.lines) == 5000
+    assert int(parcel.lines[0].rpartition(" ")[2]) < int(parcel.lines[-1].rpartition(" ")[2])
+    assert parcel.lines[0].startswith("upload,")
+    state.close()
+
+
+def test_what_counting_costs_is_told_by_its_parts() -> None:
+    entries = list(offline.entries(60, began=1.7e9, per_second=1.0))
+    spent, points = applying.count(entries)
+
+    assert set(spent) == set(applying.PARTS)
+    assert spent["apply"] > 0
+    assert points > 0
+
+
+def test_what_takes_long_is_measured_only_by_name() -> None:
+    assert options().parse_args([]).suites == []
+    assert {"soak", "catchup", "peers"} <= set(LONG)
+    assert not set(SHORT) & set(LONG)
