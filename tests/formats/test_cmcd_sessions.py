@@ -792,6 +792,20 @@ def test_a_report_without_a_session_is_counted_with_the_errors_in_it() -> None:
     assert piped.total("video_playback_attempts_total") == 0
 
 
+def test_a_report_without_a_session_counts_for_what_it_can() -> None:
+    body = (
+        b"e=e,ec=25,ts=1,v=2\ne=rr,ot=v,bs,ts=2,v=2\ne=rr,ot=a,bs,ts=3,v=2\ne=t,bs=?0,ts=4,v=2\n"
+        b"e=rr,ttfb=1795227856126,ts=5,v=2\n"
+    )
+    piped = replayed([Post(0.0, body), Post(1.0, body)], "dash.js")
+
+    assert piped.total("video_playback_unattributed_beacons_total") == 5
+    assert piped.total("video_playback_tallied_incidents_total", incident="error") == 1
+    assert piped.total("video_playback_tallied_incidents_total", incident="stall") == 1
+    assert repairs(piped) == {"dash.js bare_ec": 1}
+    assert piped.total("video_playback_attempts_total") == 0
+
+
 def request(query: str) -> tuple[Event, ...]:
     sender = Sender("/cmcd", DESKTOP, query={"CMCD": query})
     return FORMATS["/cmcd"].parse(b"", sender).events

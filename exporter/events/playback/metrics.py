@@ -213,7 +213,8 @@ UNATTRIBUTED = Counter(
 )
 REPAIRS = Counter(
     "video_player_repairs_total",
-    "Plays in which a defect of the player was repaired, each once for each defect.",
+    "Plays in which a defect of the player was repaired, each once for each defect; and beacons"
+    " without a session.",
     RepairLabels,
 )
 CLAMPED = Counter(

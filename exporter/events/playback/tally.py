@@ -10,7 +10,7 @@ from typing import Final
 
 from exporter.event import Event
 from exporter.events.playback import metrics
-from exporter.events.playback.classes import Incident, Transport
+from exporter.events.playback.classes import CmcdPlayer, Incident, Player, Repair, Transport
 from exporter.metric import Observation
 
 MOST_COUNT: Final = 1_000.0
@@ -23,7 +23,8 @@ class Tallied(
 ):
     """Differences to what the same player said before; absurd ones are counted and not used.
 
-    ``beacons`` are those of a player that names no session at all.
+    ``beacons`` are those of a ``player`` that names no session at all, ``repaired`` what was made
+    good in them.
     """
 
     beacons: float | None = None
@@ -33,6 +34,8 @@ class Tallied(
     http_bytes: float | None = None
     p2p_bytes: float | None = None
     p2p_sent_bytes: float | None = None
+    player: Player = Player.OTHER
+    repaired: tuple[Repair, ...] = ()
 
     def observe(self) -> list[Observation]:
         """Each number under what it counts."""
@@ -61,4 +64,7 @@ class Tallied(
                 found.append(metrics.TALLIED_BYTES(metrics.ByTransport(transport), number))
             else:
                 found.append(metrics.CLAMPED())
+        for repair in self.repaired:
+            labels = metrics.RepairLabels(CmcdPlayer(self.player), repair)
+            found.append(metrics.REPAIRS(labels))
         return found

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from exporter.event import UNKNOWN_COUNTRY, Cleaner, Client, Event
-from exporter.events.playback.classes import BeaconFormat, Player, PlayerState
+from exporter.events.playback.classes import BeaconFormat, Player, PlayerState, Repair
 from exporter.events.playback.tally import Tallied
 from exporter.events.playback.told import Sampled
 from exporter.formats.cmcd.record import Mode, Numbers, Record
@@ -103,19 +103,24 @@ def _about(client: Client, player: Player) -> Mapping[str, Any]:
 
 
 def _unattributed(record: Record, player: Player) -> Tallied:
-    """Without a session there is no play, but an error is one all the same."""
+    """Without a session there is no play, but an error is one all the same, and so is a stall.
+
+    A time to the first byte that is none is not repaired: nobody would use it.
+    """
     error_type, fatal = error(record, player)
     return Tallied(
         id=record.id,
         beacons=1.0,
         errors=1.0 if error_type is not None or (fatal and record.e == "e") else None,
         stalls=1.0 if _is_starved(record) else None,
+        player=player,
+        repaired=(Repair.BARE_EC,) if record.bare_ec else (),
     )
 
 
 def _is_starved(record: Record) -> bool:
     # Audio and video both say so of one stall.
-    return record.mode is Mode.REQUEST and bool(record.bs) and record.ot in _PICTURES
+    return bool(record.bs) and record.ot in _PICTURES
 
 
 def _say_of_request(record: Record, said: dict[str, Any]) -> None:
