@@ -6,7 +6,8 @@ RUN python -m venv /venv \
         -r /build/requirements.txt
 
 FROM python:3.11.15-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin exporter \
+RUN groupadd --gid 10001 exporter \
+    && useradd --no-create-home --uid 10001 --gid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin exporter \
     && install -d -o exporter -g exporter -m 0750 /var/lib/exporter
 COPY --from=build /venv /venv
 COPY exporter /app/exporter

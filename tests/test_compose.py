@@ -1,5 +1,6 @@
 """docker-compose.yml and the Dockerfile, as far as both can be checked without an engine."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -168,6 +169,65 @@ def test_our_containers_are_nobodys_root_and_write_only_where_they_must(name: st
     assert service["security_opt"] == ["no-new-privileges:true"]
     writable = {target for _, target, mode in mounts(service) if mode == "rw"}
     assert writable | set(service["tmpfs"]) <= {"/tmp", "/var/lib/exporter"}  # noqa: S108
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_container_can_become_more_than_it_is(name: str) -> None:
+    assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_what_asks_and_what_tells_write_into_their_volume_alone(name: str) -> None:
+    service = SERVICES[name]
+    (storage,) = [
+        option.partition("=")[2]
+        for option in service["command"]
+        if "storage" in option and "path" in option
+    ]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert [target for _, target, mode in mounts(service) if mode == "rw"] == [storage]
+
+
+def test_the_user_of_the_image_is_in_the_group_that_it_runs_as() -> None:
+    (user, group) = re.findall(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE)[0]
+    assert f"groupadd --gid {group} exporter" in DOCKERFILE
+    assert f"useradd --no-create-home --uid {user} --gid {group} " in DOCKERFILE
+
+
+IN_IMAGES = {
+    "video-metrics-exporter": "python",
+    "prom/prometheus": "wget",
+    "prom/alertmanager": "wget",
+    "influxdb": "influx",
+    "grafana/grafana": "wget",
+}
+"""What the images bring that can ask a service how it is: busybox, or a client of their own."""
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_asks_a_service_how_it_is_is_in_its_image(name: str) -> None:
+    image, _, _ = SERVICES[name]["image"].partition(":")
+    assert SERVICES[name]["healthcheck"]["test"][1] == IN_IMAGES[image]
+
+
+def test_the_question_of_the_image_is_that_of_the_service() -> None:
+    (asked,) = re.findall(r"HEALTHCHECK .*\\\n +CMD (\[.*\])", DOCKERFILE)
+    assert ["CMD", *json.loads(asked)] == SERVICES["exporter"]["healthcheck"]["test"]
+
+
+def test_alertmanager_takes_the_configuration_as_it_is_mounted(tmp_path: Path) -> None:
+    amtool = shutil.which("amtool")
+    assert amtool, "amtool is missing: sh stack/debian.sh test"
+    sources = {target: source for source, target, _ in mounts(SERVICES["alertmanager"])}
+    file = tmp_path / "alertmanager.yml"
+    shutil.copy(sources["/etc/alertmanager/alertmanager.yml"], file)
+    (tmp_path / "templates").symlink_to(Path(sources["/etc/alertmanager/templates"]).absolute())
+    checked = subprocess.run(
+        [amtool, "check-config", str(file)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "templates" in checked.stdout
 
 
 def test_the_image_is_of_this_release() -> None:
