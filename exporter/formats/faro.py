@@ -20,7 +20,7 @@ from exporter.event import UNKNOWN_COUNTRY, Cleaner, Event
 from exporter.events.web import told
 from exporter.events.web.classes import Action, ErrorType, LogLevel, RequestResult, Vital
 from exporter.events.web.told import Told
-from exporter.events.web.trackers import MS, rating, when
+from exporter.events.web.trackers import MS, RESTORED, rating, when
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.formats.items import Items
 from exporter.formats.teller import Teller
@@ -270,8 +270,6 @@ def _batch_id(body: bytes, page: Page, sender: Sender) -> str:
 # -- measurements ----------------------------------------------------------------------------
 
 VITALS: Final = {vital.value: vital for vital in Vital}
-RESTORED: Final = "back-forward-cache"
-
 _decode_context = msgspec.json.Decoder(Context).decode
 
 
@@ -298,6 +296,7 @@ def _vital(vital: Vital, value: float | None, item: Measured, page: Page, known:
     restored = context.navigation_type == RESTORED
     return (page.restored if restored else page.teller).tells(
         told.VitalMeasured,
+        restored=restored,
         vital=vital,
         value=value * (1.0 if vital is Vital.CLS else MS),
         rating=rating(context.rating),

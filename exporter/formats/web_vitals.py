@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from exporter.event import UNKNOWN_COUNTRY, Cleaner, Event
 from exporter.events.web import told
-from exporter.events.web.classes import Vital
-from exporter.events.web.trackers import MS, rating, when
+from exporter.events.web.classes import FALLING, Vital
+from exporter.events.web.trackers import MS, RESTORED, rating, when
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender
 from exporter.formats.items import Items
 from exporter.formats.teller import Teller
@@ -66,7 +66,11 @@ class WebVitals(Format):
         self._items = Items(Metric)
 
     def parse(self, body: bytes, sender: Sender) -> Parsed:
-        """Each metric by itself; one that was told before with the same value is no news."""
+        """Each metric by itself; one that was told before with the same value is no news.
+
+        But for one that may fall: it may be again as it was, in the same words. Of those the one
+        that arrives last counts, unless the page adds a time.
+        """
         rejected: list[Rejected] = []
         events: list[Event] = []
         if body.lstrip()[:1] == b"[":
@@ -85,7 +89,8 @@ class WebVitals(Format):
                 page = _page(metric)
                 if page not in pages:
                     pages[page] = self._teller(page, sender)
-                events.append(_event(metric, pages[page], _event_id(metric, body, place)))
+                event_id = _event_id(metric, body, place, sender)
+                events.append(_event(metric, pages[page], event_id))
             if len(events) + len(rejected) > sender.most_events:
                 raise RefusedError(Rejection.TOO_MANY_EVENTS)
         return Parsed(tuple(events), tuple(rejected))
@@ -104,14 +109,18 @@ def _event(metric: Metric, teller: Teller, event_id: str) -> Event:
     if vital is None:
         name, value = metric.name, metric.value
         return teller.tells(told.MetricReported, id=event_id, at=at, name=name, value=value)
+    value = metric.value * (1.0 if vital is Vital.CLS else MS)
+    # Only the value that it is of can tell whether it is the same again.
+    returns = vital in FALLING and metric.id and at is None and not told.absurd(value)
     return teller.tells(
         told.VitalMeasured,
-        id=event_id,
+        id=None if returns else event_id,
         at=at,
         vital=vital,
-        value=metric.value * (1.0 if vital is Vital.CLS else MS),
+        value=value,
         rating=rating(metric.rating),
         metric_id=metric.id or None,
+        restored=metric.navigation_type == RESTORED,
     )
 
 
@@ -131,9 +140,14 @@ def _page_view(metric: Metric) -> str | None:
     return metric.page_view_id
 
 
-def _event_id(metric: Metric, body: bytes, place: int) -> str:
-    """The same metric with the same value is told again whenever the page is hidden."""
+def _event_id(metric: Metric, body: bytes, place: int, sender: Sender) -> str:
+    """What makes it the same again, when it is told again whenever the page is hidden."""
     if not metric.id:
-        return f"{blake2b(body, digest_size=16).hexdigest()}.{place}"
-    said = f"{metric.name}\0{metric.id}\0{metric.value}\0{metric.page_view_id}"
-    return blake2b(said.encode(errors="replace"), digest_size=16).hexdigest()
+        # The words of many visitors are the same, so it is also who says them.
+        said_by = f"\0{sender.origin}\0{sender.user_agent}\0{sender.country}"
+        said = body + said_by.encode(errors="replace")
+        return f"{blake2b(said, digest_size=16).hexdigest()}.{place}"
+    what = f"{metric.name}\0{metric.id}\0{metric.value}\0{metric.page_view_id}"
+    if metric.timestamp is not None:
+        what += f"\0{metric.timestamp}"
+    return blake2b(what.encode(errors="replace"), digest_size=16).hexdigest()

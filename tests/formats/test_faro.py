@@ -204,6 +204,35 @@ def test_a_page_shown_again_out_of_the_cache_is_another_page_view_to_its_vitals(
     assert piped.total("video_web_vitals_total", vital="lcp") == 2
 
 
+def test_a_page_shown_again_several_times_is_measured_each_time() -> None:
+    page = {"url": "https://h.example/", "id": "2b1c9a34-0f4e-4a7d-9c1d-1a2b3c4d5e6f"}
+    again = "back-forward-cache"
+    piped = Piped()
+    for value, metric_id, navigation in (
+        (3000, "v6-1-1", "navigate"),
+        (50, "v6-2-2", again),
+        (4500, "v6-3-3", again),
+    ):
+        measured = vital("lcp", value, id=metric_id, navigation_type=navigation)
+        piped.take(read(meta={"page": page}, measurements=[measured]).events)
+        piped.wait(5)
+    piped.wait(300)
+
+    assert piped.total("video_web_vitals_total", vital="lcp") == 3
+    assert sum(piped.series("video_web_lcp_seconds_sum").values()) == pytest.approx(7.55)
+
+
+def test_inp_may_fall_within_one_batch() -> None:
+    said = [vital("inp", value, id="v6-1-1") for value in (208, 192)]
+    piped = Piped()
+    piped.take(read(meta=META, measurements=said).events)
+    piped.wait(10)
+    piped.wait(300)
+
+    assert piped.series("video_web_inp_seconds_sum") == {"video_web_inp_seconds_sum{}": 0.192}
+    assert piped.total("video_web_vitals_total", rating="good") == 1
+
+
 # -- measurements ----------------------------------------------------------------------------
 
 

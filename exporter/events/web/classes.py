@@ -20,6 +20,10 @@ class Vital(Closed):
     FID = "fid"
 
 
+FALLING: Final = frozenset({Vital.INP})
+"""What may become smaller again: of every 50 interactions of a page, the slowest is left out."""
+
+
 class Rating(Closed):
     """The rating of a vital, in the words of the web-vitals library."""
 

@@ -62,6 +62,8 @@ class Measured(NamedTuple):
     vital: Vital
     value: float
     rating: Rating
+    again: bool = False
+    """Whether its page view had one of the vital before, and was restored since."""
 
 
 class ViewSegments(NamedTuple):
@@ -129,7 +131,7 @@ class ViewEnded(Conclusion, frozen=True, kw_only=True, gc=False, tag="web.view_e
             observed.append(metrics.PAGE_VIEWS(metrics.ViewLabels(page, about.erred)))
             by_device = metrics.ViewByDeviceLabels(device, about.erred)
             observed.append(metrics.PAGE_VIEWS_BY_DEVICE(by_device))
-        for vital, value, rating in self.measured:
+        for vital, value, rating, _ in self.measured:
             observed.append(metrics.VITALS(metrics.VitalLabels(vital, rating, device)))
             by_page = metrics.VitalByPageLabels(vital, rating, page)
             observed.append(metrics.VITALS_BY_PAGE(by_page))
@@ -141,7 +143,9 @@ class ViewEnded(Conclusion, frozen=True, kw_only=True, gc=False, tag="web.view_e
 
     def points(self) -> list[Point]:
         """The page view's one point, or more fields for it."""
-        fields: dict[str, Field] = {FIELDS[each.vital]: each.value for each in self.measured}
+        fields: dict[str, Field] = {
+            FIELDS[each.vital]: each.value for each in self.measured if not each.again
+        }
         if self.load is not None:
             fields["load_seconds"] = self.load
         if not self.late:

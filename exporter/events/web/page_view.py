@@ -7,7 +7,7 @@ when it is closed may come long after that: it is counted then, and completes th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -38,6 +38,9 @@ REPEATED: Final = 1.0
 
 LOAD: Final = "load"
 
+MOST_VALUES: Final = 64
+"""Values of vitals that a page view has, however often it is restored."""
+
 
 class Phase(IntEnum):
     """Where a page view is in its life."""
@@ -67,6 +70,7 @@ class PageView(State, gc=False, kw_only=True, omit_defaults=True):
     network: Network = Network.OTHER
     page: str = "other"
     vitals: dict[str, Sample] = msgspec.field(default_factory=dict)
+    """By vital, and where the page was restored by the metric's id as well."""
     load: Sample | None = None
     error_types: list[ErrorType] = msgspec.field(default_factory=list)
     errors: int = 0
@@ -184,7 +188,10 @@ def _learn(state: PageView, event: Told, when: float) -> bool:
 def _learn_load(state: PageView, seconds: float | None, when: float) -> bool:
     if seconds is None or told.absurd(seconds):
         return False
-    state.load = _later(state.load, Sample(when, seconds))
+    load = state.load
+    # Of two at once it is the greater, because it only grows.
+    if load is None or (load.when, load.value) < (when, seconds):
+        state.load = Sample(when, seconds)
     return LOAD not in state.counted
 
 
@@ -198,16 +205,21 @@ def _learn_error(state: PageView, error_type: ErrorType) -> bool:
 def _learn_vital(state: PageView, event: told.VitalMeasured, when: float) -> bool:
     if event.absurd or event.apart:
         return False
-    known = state.vitals.get(event.vital.value)
-    state.vitals[event.vital.value] = _later(known, Sample(when, event.value, event.rated))
-    return event.vital.value not in state.counted
+    name = _name(state, event)
+    known = state.vitals.get(name)
+    if known is None or event.follows(known.when, known.value, when):
+        state.vitals[name] = Sample(when, event.value, event.rated)
+    return name not in state.counted
 
 
-def _later(known: Sample | None, other: Sample) -> Sample:
-    """The one that was so later; of two at once the greater, because vitals only grow."""
-    if known is None or (known.when, known.value) < (other.when, other.value):
-        return other
-    return known
+def _name(state: PageView, event: told.VitalMeasured) -> str:
+    """What a value has of its own: a page that is restored is measured once more."""
+    vital = event.vital.value
+    if not event.restored:
+        return vital
+    name = f"{vital} {event.metric_id or ''}"
+    known = name in state.vitals or name in state.counted
+    return name if known or len(state.vitals) + len(state.counted) < MOST_VALUES else vital
 
 
 def _end(state: PageView, moment: Moment) -> Iterator[Event]:
@@ -219,11 +231,8 @@ def _end(state: PageView, moment: Moment) -> Iterator[Event]:
         erred = Erred.YES if state.error_types else Erred.NO
         about = ViewSegments(state.client, state.network, state.page, erred, moment.stamp)
         late = False
-    measured = tuple(
-        Measured(Vital(vital), sample.value, sample.rating)
-        for vital, sample in sorted(state.vitals.items(), key=_by_time)
-        if vital not in state.counted
-    )
+    values = {name: each for name, each in state.vitals.items() if name not in state.counted}
+    measured = tuple(_measured(values, state.counted))
     load = state.load if LOAD not in state.counted else None
     ended = ViewEnded(
         about=about,
@@ -234,7 +243,7 @@ def _end(state: PageView, moment: Moment) -> Iterator[Event]:
         errors=state.errors,
         actions=state.actions,
     )
-    counted = {*state.counted, *news, *(each.vital.value for each in measured)}
+    counted = {*state.counted, *news, *values}
     if load is not None:
         counted.add(LOAD)
     state.phase, state.about, state.counted = Phase.OVER, about, sorted(counted)
@@ -243,6 +252,15 @@ def _end(state: PageView, moment: Moment) -> Iterator[Event]:
     state.due = moment.now + min(moment.patience.remember, REMEMBERED)
     if not late or news or measured or load is not None:
         yield ended
+
+
+def _measured(values: Mapping[str, Sample], counted: Iterable[str]) -> Iterator[Measured]:
+    """In the order of time; what a vital is measured once more, its page view's point has not."""
+    pointed = {name.partition(" ")[0] for name in counted}
+    for name, sample in sorted(values.items(), key=_by_time):
+        vital = name.partition(" ")[0]
+        yield Measured(Vital(vital), sample.value, sample.rating, again=vital in pointed)
+        pointed.add(vital)
 
 
 def _by_time(item: tuple[str, Sample]) -> tuple[float, str]:

@@ -25,6 +25,7 @@ from exporter.event import (
 )
 from exporter.events.web import metrics
 from exporter.events.web.classes import (
+    FALLING,
     LIMITS,
     Action,
     ErrorType,
@@ -171,7 +172,8 @@ class VitalMeasured(
     """A vital of a page view so far: seconds, and a score for CLS; the last one counts.
 
     ``metric_id`` is that of the web-vitals library. Where many people may share a page view, it
-    tells their values apart: each id of a vital is one value.
+    tells their values apart: each id of a vital is one value. So it is where the page was
+    ``restored``: shown again out of the browser's cache, which measures everything anew.
     """
 
     begins = True
@@ -180,6 +182,17 @@ class VitalMeasured(
     value: float
     rating: Rating | None = None
     metric_id: Identity | None = None
+    restored: bool = False
+
+    def follows(self, known_when: float, known_value: float, when: float) -> bool:
+        """Whether it is what became of a known value.
+
+        Of two at once it is the greater, because they only grow; one that may fall is the one that
+        arrives later, which of the metrics of one beacon is the later one.
+        """
+        if self.vital in FALLING:
+            return known_when <= when
+        return (known_when, known_value) < (when, self.value)
 
     def what(self, cleaner: Cleaner) -> dict[str, Any]:
         """Its metric becomes a keyed hash."""

@@ -33,6 +33,9 @@ MS: Final = 0.001
 LATEST: Final = 32_503_680_000.0
 """Seconds since 1970 (the year 3000), beyond which a clock is none."""
 
+RESTORED: Final = "back-forward-cache"
+"""What the web-vitals library calls the navigation to a page that the browser had kept."""
+
 LONGEST_NAME: Final = 256
 LARGEST: Final = 2**64
 LONGEST_TEXT: Final = 4096

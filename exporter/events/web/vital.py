@@ -47,8 +47,7 @@ class VitalLifecycle:
         now = moment.now
         when = now if event.at is None else event.at
         state = state or Value(due=now)
-        # Of two at once it is the greater, because vitals only grow.
-        if state.last is None or (state.when, state.last.value) < (when, event.value):
+        if state.last is None or event.follows(state.when, state.last.value, when):
             state.when, state.last = when, event
         state.due = now + moment.patience.silence
         return Step(state)
