@@ -25,7 +25,7 @@ CORE: Final = "0"
 GENERATOR: Final = 1
 
 _NGINX: Final = """
-worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error;
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;

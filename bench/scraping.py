@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import statistics
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 import uvloop
 
@@ -35,8 +35,15 @@ def full() -> Catalogue:
     raise AssertionError("a budget has an end")
 
 
-def render(rounds: int) -> list[float]:
-    """Seconds that a scrape takes of which every single number is another one than before."""
+class Render(NamedTuple):
+    """Seconds that a scrape takes, and how many of them on the processor."""
+
+    took: float
+    cpu: float
+
+
+def render(rounds: int) -> list[Render]:
+    """Scrapes of which every single number is another one than before."""
     catalogue = full()
     store = Store(catalogue.durable, catalogue.members)
     exposition = Exposition((store,), {}, time.time)
@@ -46,9 +53,9 @@ def render(rounds: int) -> list[float]:
             if isinstance(metric, Counter | Histogram):
                 for labels in store.cells(metric):
                     store.count(metric, labels, 0.1 + number)
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         asyncio.run(exposition.render())
-        took.append(time.perf_counter() - began)
+        took.append(Render(time.perf_counter() - began, time.process_time() - worked))
     return took
 
 
@@ -82,9 +89,11 @@ def run(rate: float, seconds: float, rounds: int) -> None:
     catalogue = full()
     caches = ",".join(catalogue.lists[Cache])
     took = sorted(render(20))
+    cpu = statistics.median(each.cpu for each in took) * 1e3
     print(
         f"{catalogue.most_series()} series, all of them new: "
-        f"median {took[len(took) // 2] * 1e3:.0f} ms, slowest {took[-1] * 1e3:.0f} ms"
+        f"median {took[len(took) // 2].took * 1e3:.0f} ms, slowest {took[-1].took * 1e3:.0f} ms; "
+        f"median of CPU {cpu:.0f} ms"
     )
     print(
         f"{rate:.0f} beacons/s of every format; scraped every {SCRAPE_EVERY:g} s or not, in turns"
