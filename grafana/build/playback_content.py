@@ -27,7 +27,10 @@ from grafana.build.style import (
 )
 
 CHOSEN: Final = '"preview" = \'no\' AND "video" =~ /^${video:regex}$/'
-REAL: Final = '"preview" = \'no\' AND "device" =~ /^${device:regex}$/'
+REAL: Final = (
+    '"preview" = \'no\' AND "device" =~ /^${device:regex}$/'
+    ' AND "browser" =~ /^${browser:regex}$/ AND "region" =~ /^${region:regex}$/'
+)
 
 
 def _plays(select: str, where: str = "") -> Influx:
@@ -70,7 +73,12 @@ BOARD: Final = Board(
     lately="7d",
     refresh="5m",
     runbook="playback",
-    variables=[Tag("video", "play"), Choice("device", "video_playback_ended_by_device_total")],
+    variables=[
+        Tag("video", "play"),
+        Choice("device", "video_playback_ended_by_device_total"),
+        Choice("browser", "video_upload_ended_by_client_total"),
+        Choice("region", "video_upload_ended_by_region_total"),
+    ],
     rows=[
         Row(
             "What is watched, and is it liked?",

@@ -27,8 +27,11 @@ from grafana.build.style import (
 
 BUCKETS: Final = 'video_upload_duration_seconds_bucket{source="$source", size_class=~"$size_class"}'
 
-CHOSEN: Final = '"size_class" =~ /^${size_class:regex}$/ AND "network" =~ /^${network:regex}$/'
-"""The points of the chosen sizes and networks."""
+CHOSEN: Final = (
+    '"size_class" =~ /^${size_class:regex}$/ AND "network" =~ /^${network:regex}$/'
+    ' AND "region" =~ /^${region:regex}$/'
+)
+"""The points of the chosen sizes, networks and regions."""
 
 BY_COUNTRY: Final = (
     Influx(
@@ -77,6 +80,7 @@ BOARD: Final = Board(
         Switch("source", "Counted from", ("lifecycle", "report")),
         Choice("size_class", "video_upload_ended_total"),
         Choice("network", "video_upload_ended_by_client_total"),
+        Choice("region", "video_upload_ended_by_region_total"),
     ],
     rows=[
         Row(
@@ -361,9 +365,9 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (region) (increase(video_upload_ended_by_region_total"
-                            '{outcome="completed"}[1h])) / (sum by (region)'
+                            '{outcome="completed", region=~"$region"}[1h])) / (sum by (region)'
                             " (increase(video_upload_ended_by_region_total"
-                            '{outcome=~"completed|failed"}[1h])) > 0)',
+                            '{outcome=~"completed|failed", region=~"$region"}[1h])) > 0)',
                             "{{region}}",
                         ),
                         Prom('kpi:target{kpi="upload_success_ratio"}', "target", line=True),
@@ -380,7 +384,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (region) (rate(video_upload_ended_by_region_total"
-                            "[$__rate_interval])) * 60",
+                            '{region=~"$region"}[$__rate_interval])) * 60',
                             "{{region}}",
                         )
                     ],
