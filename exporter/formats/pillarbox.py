@@ -102,7 +102,12 @@ class Data(msgspec.Struct, gc=False):
 
     @property
     def moved(self) -> bool:
-        """Whether the picture has moved; a position alone may be where somebody will go on."""
+        """Whether the picture has moved; a position alone may be where somebody will go on.
+
+        What has stalled was moving, even if it stopped before its count had begun again.
+        """
+        if self.stall is not None and (self.stall.count or 0.0) > 0:
+            return True
         if self.playback_duration is not None:
             return self.playback_duration > 0
         return (self.position or 0.0) > 0

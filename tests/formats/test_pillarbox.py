@@ -154,6 +154,16 @@ def test_a_player_that_nobody_starts_is_no_attempt() -> None:
     assert count((START, status("HEARTBEAT", 30, **bookmark), status("STOP", 40, **bookmark))) == {}
 
 
+def test_who_stops_in_a_stall_has_had_its_totals() -> None:
+    """On the web the count begins again with the first frame after a stall; there was none."""
+    found = count((START, status("STOP", 20, **played(0, 12, 2, 3.5))))
+
+    assert found['video_playback_started_total{player="pillarbox"}'] == 1
+    assert found['video_playback_ended_total{outcome="left",player="pillarbox"}'] == 1
+    assert found['video_playback_stalls_total{player="pillarbox"}'] == 2
+    assert found['video_playback_stalled_seconds_total{player="pillarbox"}'] == 3.5
+
+
 def test_an_error_before_anything_moved_is_a_start_that_failed() -> None:
     numbers = count((START, ERROR))
 

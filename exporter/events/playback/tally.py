@@ -6,6 +6,7 @@ itself, and nothing is divided by anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from exporter.event import Event
@@ -64,7 +65,9 @@ class Tallied(
                 found.append(metrics.TALLIED_BYTES(metrics.ByTransport(transport), number))
             else:
                 found.append(metrics.CLAMPED())
+        return [*found, *self._repairs()]
+
+    def _repairs(self) -> Iterator[Observation]:
+        player = CmcdPlayer(self.player)
         for repair in self.repaired:
-            labels = metrics.RepairLabels(CmcdPlayer(self.player), repair)
-            found.append(metrics.REPAIRS(labels))
-        return found
+            yield metrics.REPAIRS(metrics.RepairLabels(player, repair))
