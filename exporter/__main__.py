@@ -13,7 +13,7 @@ from typing import Any, Final
 import uvloop
 from pydantic import ValidationError
 
-from exporter import audit, dead_letters, forgetting
+from exporter import audit, dead_letters, forgetting, key
 from exporter.app import Application, TooOldError, UnknownLifecycleError
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.check import check
@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     letters = commands.add_parser("dead-letters", help="what was refused: look, replay, forget")
     dead_letters.add(letters)
     forgetting.add(commands.add_parser("forget", help="keep nothing more that names somebody"))
+    commands.add_parser("rotate-key", help="nobody can be found any more in what is kept so far")
     commands.add_parser("audit", help="print what operators did, and whether the log is intact")
     retention.add(commands.add_parser("influx", help="lay out the buckets of InfluxDB"))
     commands.add_parser("metrics", help="print docs/metrics.md")
@@ -107,6 +108,14 @@ async def _serve(settings: Settings, said: argparse.Namespace) -> int:
     return 0
 
 
+async def _rotate_key(settings: Settings, said: argparse.Namespace) -> int:
+    directory = settings.journal.directory
+    key.rotate(directory)
+    audit.write(directory, "key.replaced", {}, time.time())
+    sys.stdout.write("the key is replaced; an instance that runs uses the new one in a minute\n")
+    return 0
+
+
 async def _print_audit(settings: Settings, said: argparse.Namespace) -> int:
     lines = list(audit.read(settings.journal.directory))
     for line in lines:
@@ -122,6 +131,7 @@ _RUN: Final[Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any,
     "report": lambda settings, said: report.run(settings, said, time.time()),
     "dead-letters": lambda settings, said: dead_letters.run(settings, said, time.time),
     "forget": lambda settings, said: forgetting.run(settings, said, time.time),
+    "rotate-key": _rotate_key,
     "audit": _print_audit,
     "influx": lambda settings, said: retention.run(settings.influx, said),
 }

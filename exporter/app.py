@@ -66,6 +66,9 @@ TURN_SECONDS = 0.0005
 """How long a checkpoint may hold the interpreter before an answer gets its turn. With Python's own
 5 ms, p99 at 6,700 beacons/s is three times as long (docs/benchmarks.md)."""
 
+KEY_SECONDS = 60.0
+"""Time after which a key that was replaced is used."""
+
 MOST_OPERATORS = 100
 OPERATOR_SECONDS = 10.0
 """Connections of the operations port, and how long one has for its request."""
@@ -121,6 +124,7 @@ class Application:
             Job(JobName.CHECKPOINT, self._settings.journal.checkpoint_seconds, self._checkpoint),
             Job(JobName.DELIVER, self._settings.influx.every_seconds, self._deliver),
             Job(JobName.DISK, 1.0, self._watch_disk),
+            Job(JobName.KEY, KEY_SECONDS, self._look_at_key),
             *self._probes(),
             *self._reports(),
         )
@@ -168,6 +172,17 @@ class Application:
         settings = self._settings.journal
         self._disk_free = self.engine.watch_disk(settings.directory, settings.floor_bytes)
 
+    async def _look_at_key(self) -> None:
+        """Replace the key when its time has come, and use the one that is there."""
+        settings = self._settings.journal
+        now = self.engine.clock.now()
+        if key.is_due(settings.directory, settings.key_days, now):
+            key.rotate(settings.directory)
+            audit.write(settings.directory, "key.replaced", {"after_days": settings.key_days}, now)
+        own = key.load(settings.directory)
+        for cleaner in (self._cleaner, self._nameless):
+            cleaner.rekey(own)
+
     def _write_audit(self) -> None:
         """With which settings it runs from now on, as far as they are not those that we ship."""
         shipped = dict(effective(Settings.model_construct()))
@@ -207,16 +222,14 @@ class Application:
         words, clients = settings.samples.words, settings.clients()
         cleaner = Privacy(settings.lists, own, words=words)
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
+        self._nameless = Privacy(settings.lists, own, nameless=True, words=words)
+        await self._look_at_key()
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
         receiver = Receiver(
             engine=engine,
             formats=formats(DOMAINS, cleaner, clients),
-            nameless=formats(
-                DOMAINS,
-                Privacy(settings.lists, own, nameless=True, words=words),
-                clients,
-            ),
+            nameless=formats(DOMAINS, self._nameless, clients),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,
             consent=settings.consent,

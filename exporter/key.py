@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 SIZE: Final = 32
+DAY: Final = 86_400.0
 
 
 class UnusableKeyError(Exception):
@@ -25,6 +26,29 @@ def load(directory: Path) -> bytes:
     if len(key) != SIZE:
         raise UnusableKeyError(f"{path} is not a key of {SIZE} bytes: restore it, or remove it")
     return key
+
+
+def rotate(directory: Path) -> None:
+    """Put a new key in the place of the old one, of which nothing stays behind.
+
+    Nobody can then find out any more whose the hashes of before are, whatever they have.
+    """
+    path = directory / "key"
+    load(directory)
+    with path.open("r+b") as old:
+        _write(path, secrets.token_bytes(SIZE))
+        old.write(bytes(SIZE))
+        old.flush()
+        os.fsync(old.fileno())
+
+
+def is_due(directory: Path, days: int, now: float) -> bool:
+    """Whether the key is so many days old, of those that begin at midnight (UTC); 0 is never."""
+    try:
+        made = (directory / "key").stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return days > 0 and now // DAY >= made // DAY + days
 
 
 def _write(path: Path, key: bytes) -> None:

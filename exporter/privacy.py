@@ -148,6 +148,10 @@ class Privacy:
         self._key = key
         self._find = lru_cache(REMEMBERED)(self._find_template)
 
+    def rekey(self, key: bytes) -> None:
+        """From now on everybody has another hash."""
+        self._key = key
+
     def client(self, user_agent: str | None, country: str | None = None) -> Client:
         """The classes of a user agent and of an ISO 3166-1 country code."""
         if user_agent is not None and len(user_agent) > LONGEST_USER_AGENT:

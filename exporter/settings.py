@@ -271,6 +271,12 @@ class Journal(Part):
     checkpoint_seconds: float = Field(
         1.0, gt=0, description="Time between checkpoints: how much a crash must count again."
     )
+    key_days: int = Field(
+        0,
+        ge=0,
+        description="Days after which the key of the hashes is replaced, at midnight (UTC): nobody "
+        "can be found any more in what is older; 0: never by itself.",
+    )
     outbox_bytes: int = Field(
         1024 * 1024 * 1024,
         ge=1024,

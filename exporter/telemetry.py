@@ -96,6 +96,7 @@ class JobName(Closed):
     CHECKPOINT = "checkpoint"
     DELIVER = "deliver"
     DISK = "disk"
+    KEY = "key"
     PROBE = "probe"
     DAILY_REPORT = "daily_report"
     WEEKLY_REPORT = "weekly_report"

@@ -153,6 +153,26 @@ def test_every_way_in_which_decoding_can_fail_is_a_refusal(error: Exception) -> 
     assert caught.value.reason is Rejection.MALFORMED
 
 
+def test_of_a_key_that_is_repeated_the_last_one_counts_and_every_one_must_be_right() -> None:
+    """So do browsers; a proxy that looks at the first one looks at something else than we do."""
+    (reported,) = parse(UPLOAD_PERFORMANCE, b'{"ttfb":1000,"ttfb":2000}').events
+    (completed,) = parse(
+        "/v1/events",
+        b'{"events":[5],"events":[{"type":"upload.completed","upload_id":"a","upload_id":"b"}]}',
+    ).events
+
+    assert reported.measured.ttfb == 2  # type: ignore[attr-defined]
+    assert completed.upload_id == "b"  # type: ignore[attr-defined]
+    assert refusal(UPLOAD_PERFORMANCE, b'{"ttfb":"soon","ttfb":2000}') == Rejection.INVALID
+
+
+def test_an_event_of_two_types_is_of_none() -> None:
+    said = b'{"events":[{"type":"upload.completed","upload_id":"a","type":"upload.failed"}]}'
+
+    (rejected,) = parse("/v1/events", said).rejected
+    assert rejected.reason is Rejection.UNKNOWN_TYPE
+
+
 def test_more_events_than_are_allowed_are_too_many() -> None:
     native = Native(DOMAINS, CLEANER)
     body = msgspec.json.encode({"events": [EVENTS[4]] * 3})
