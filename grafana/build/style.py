@@ -811,6 +811,8 @@ class Listing(Panel):
         panel.transformations(list(self._transformations()))
         for column in self.columns:
             looks = list(column.looks)
+            if column.field in {name for name, _, _ in self.computed}:
+                looks.append(Look("mappings", [{"type": "special", "options": self._nothing}]))
             if column.unit is not None:
                 looks.append(Look("unit", column.unit))
             elif self.unit == COUNT:
@@ -827,6 +829,11 @@ class Listing(Panel):
             ]
         )
         return panel.build()
+
+    @property
+    def _nothing(self) -> dict[str, object]:
+        """A quotient of what is not there."""
+        return {"match": "null+nan", "result": {"text": self.empty, "index": 0}}
 
     def _transformations(self) -> Iterator[model.DataTransformerConfig]:
         yield from _merged(self.computed)

@@ -194,7 +194,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "histogram_quantile(0.95, sum by (le, measurement) (rate("
-                            "video_web_measured_seconds_bucket[$__rate_interval])))",
+                            "video_web_measured_seconds_bucket[$__rate_interval]))) >= 0",
                             "{{measurement}}",
                         )
                     ],
