@@ -677,7 +677,7 @@ def test_where_there_are_states_no_sum_of_the_player_counts() -> None:
         ("s0 p1 w2 r4 p5 e6", {"stalls": 1, "stalled_seconds": 1, "watched_seconds": 6}),
         ("s0 p1 r2 a4 p9 e10", {"stalls": 1, "stalled_seconds": 2, "watched_seconds": 5}),
         # seen, and begun again at once
-        ("s0 p1 e3 k3 p4 e6", {"outcome": "finished", "watched_seconds": 5, "seeks": 0}),
+        ("s0 p1 e3 k3 p4 e6", {"outcome": "finished", "watched_seconds": 3, "seeks": 0}),
         ("s0 p1 e3 q4", {"outcome": "finished"}),
         ("s0 q3", {"outcome": "start_exited"}),
         ("s0 q0.5", {"outcome": "start_dropped"}),
@@ -769,6 +769,26 @@ def test_a_session_that_goes_on_to_another_video_is_another_play() -> None:
         ("v2", "finished"),
     ]
     assert piped.total("video_playback_startup_seconds_sum") == pytest.approx(3)
+
+
+@pytest.mark.parametrize("apart", [0.1, 1, 12])
+def test_what_is_watched_again_after_the_end_is_not_counted(apart: float) -> None:
+    """However soon somebody does so, and however far apart the reports come."""
+    watched = (
+        *(("s", 0, 0), ("p", 1, 0), ("e", 11, 10), ("p", 14, 0)),
+        *(("p", 17, 3), ("r", 20, 6), ("p", 23, 6), ("e", 24, 7)),
+    )
+    posts = [
+        Post(apart * n, report(n, START + at, f"e=ps,pt={1000 * position},sta={state}"))
+        for n, (state, at, position) in enumerate(watched)
+    ]
+    piped = replayed(posts)
+    found = play(piped)
+
+    assert (found["outcome"], found["watched_seconds"]) == ("finished", pytest.approx(11))
+    assert (found["stalls"], found["stalled_seconds"], found["beacons_missing"]) == (0, 0, 0)
+    (heat,) = [dict(p.fields) for p, _ in piped.points if p.measurement == "video_heatmap"]
+    assert heat == {"s0": 1.0, "d0": 1.0}
 
 
 def test_a_player_that_is_loaded_again_after_a_failure_and_counts_from_0_goes_on() -> None:

@@ -36,6 +36,7 @@ from exporter.events.playback.concluded import (
 )
 from exporter.events.playback.heard import Heard
 from exporter.events.playback.learning import ABOUT, clamp, learn, meet, view
+from exporter.events.playback.path import Path
 from exporter.events.playback.state import Facts, Phase, Play
 from exporter.events.playback.timeline import Mode
 from exporter.events.playback.totals import NOTHING, Kind
@@ -163,8 +164,6 @@ def _goes_on(facts: Facts) -> bool:
 
 def _settle(facts: Facts, until: float) -> Iterator[Event]:
     """What can no longer be overtaken: everything that arrived up to ``until``."""
-    if facts.path is not None:
-        facts.path.settle(until)
     if facts.timeline is not None:
         facts.timeline.preloaded = (
             facts.prepared and facts.requested is None and facts.heard is None
@@ -173,6 +172,8 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
             yield StallTimed(seconds=seconds)
         if facts.timeline.absurd:
             yield from _clock_was_absurd(facts)
+    if facts.path is not None:
+        _walk(facts, facts.path, until)
     if facts.heard is not None:
         yield from _settle_samples(facts, facts.heard, until)
     first_frame = facts.first_frame
@@ -180,6 +181,14 @@ def _settle(facts: Facts, until: float) -> Iterator[Event]:
         yield from _time_startup(facts)
     if facts.ready is not None and facts.ready.server <= until and facts.introduced:
         yield from _time_loading(facts)
+
+
+def _walk(facts: Facts, path: Path, until: float) -> None:
+    """Where samples were after the end of the video is not where its play was."""
+    ended = None if facts.timeline is None else facts.timeline.ended
+    if ended is not None and ended.sender is not None:
+        path.stop(ended.sender)
+    path.settle(until)
 
 
 def _settle_samples(facts: Facts, heard: Heard, until: float) -> Iterator[Event]:

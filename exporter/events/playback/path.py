@@ -74,6 +74,11 @@ class Path(msgspec.Struct, gc=False, array_like=True):
             samples.insert(place, (watched, position, pace, now))
             self.waiting = b"".join([_SAMPLE.pack(*each) for each in samples])
 
+    def stop(self, watched: float) -> None:
+        """Forget the samples beyond a moment that wait for their turn."""
+        samples = _samples(self.waiting)
+        self.waiting = b"".join([_SAMPLE.pack(*each) for each in samples if each[0] <= watched])
+
     def settle(self, until: float) -> None:
         """Walk to the samples that arrived up to ``until`` and to those that belong before."""
         if not self.waiting:

@@ -132,6 +132,8 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
     played_until: Instant | None = None
     absurd: bool = False
     """Whether a clock was absurd and was not used."""
+    ended: Instant | None = None
+    """When a state said that the video is over: who watches it again does not go on with it."""
 
     @property
     def totals(self) -> Totals:
@@ -173,6 +175,10 @@ class Timeline(msgspec.Struct, gc=False, omit_defaults=True):
         return ended
 
     def _apply(self, sign: Sign) -> list[float]:
+        if self.ended is not None:
+            return []
+        if sign.change is Change.IS_ENDED:
+            self.ended = sign.instant
         if self.last is not None:
             seconds, absurd = between(self.last.instant, sign.instant)
             self.absurd = self.absurd or absurd
