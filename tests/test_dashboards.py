@@ -510,6 +510,7 @@ SEEN = {
     "device": {"desktop", "mobile"},
     "browser": {"chrome", "safari"},
     "network": {"4g", "3g"},
+    "region": {"asia", "europe"},
     "size_class": {"0-10MB", "30-100MB"},
 }
 """The members that the points of tests/dashboards/points.py have."""

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from random import Random
 
+import msgspec
+
 from demo.scenes import SCENES
 from demo.scenes.flow import Times
-from exporter.event import Browser, Client, Device, Network, Region, System
+from exporter.event import Browser, Client, Device, Network, Point, Region, System
 from exporter.events.upload.classes import ErrorType, Outcome, Resolution
 from exporter.events.upload.concluded import Ended, Segments
 from exporter.events.upload.measured import Measured
@@ -22,6 +24,8 @@ from tests.pipelines import Piped, parse
 SECOND = 1_000_000_000  # nanoseconds
 PLACES = ((Region.EUROPE, "DE"), (Region.ASIA, "IN"))
 MEASURED = Measured(duration=12.5, ttfb=0.4, throughput=2e6, utilisation=0.8, chunks=8, first_try=7)
+DEVICES = (Device.DESKTOP, Device.MOBILE)
+BROWSERS = (Browser.CHROME, Browser.SAFARI)
 
 
 def lines() -> Iterator[str]:
@@ -44,7 +48,19 @@ def _others() -> Iterator[str]:
             piped.take(parse(message.path, message.body, user_agent=agent).events)
         for _ in range(50):
             piped.wait(60.0)
-        yield from (line(point, stamp) for point, stamp in piped.points)
+        for point, stamp in piped.points:
+            yield line(point, stamp)
+            if point.measurement == "play":
+                yield from _watched_elsewhere(point, stamp)
+
+
+def _watched_elsewhere(play: Point, stamp: int) -> Iterator[str]:
+    """The same play on each device, in each browser and place."""
+    for device, browser, (region, country) in itertools.product(DEVICES, BROWSERS, PLACES):
+        stamp += 1
+        client = {"device": device, "browser": browser, "region": region, "country": country}
+        tags = tuple((name, client.get(name, value)) for name, value in play.tags)
+        yield line(msgspec.structs.replace(play, tags=tags), stamp)
 
 
 def _uploads() -> Iterator[str]:
@@ -52,8 +68,8 @@ def _uploads() -> Iterator[str]:
     stamp = time.time_ns()
     kinds = itertools.product(
         Outcome,
-        (Device.DESKTOP, Device.MOBILE),
-        (Browser.CHROME, Browser.SAFARI),
+        DEVICES,
+        BROWSERS,
         (Network.FOUR_G, Network.THREE_G),
         (5_000_000, 50_000_000),
         PLACES,
