@@ -101,6 +101,15 @@ class Action(Known):
     OTHER = "other"
 
 
+class Milestone(Closed):
+    """How far down a page somebody has come, in percent of its length."""
+
+    QUARTER = "25"
+    HALF = "50"
+    THREE_QUARTERS = "75"
+    END = "100"
+
+
 class LogLevel(Known):
     """How serious a line of a page's log is, in the words of its console."""
 

@@ -11,6 +11,7 @@ from exporter.events.web.classes import (
     Erred,
     ErrorType,
     LogLevel,
+    Milestone,
     Phase,
     Rating,
     RequestResult,
@@ -72,6 +73,10 @@ class SessionLabels(NamedTuple):
 
 class OfAction(NamedTuple):
     action: Action
+
+
+class AtMilestone(NamedTuple):
+    milestone: Milestone
 
 
 class OverWindow(NamedTuple):
@@ -204,6 +209,11 @@ ENGAGEMENT = Histogram(
     (5, 10, 20),
 )
 ACTIONS = Counter("video_web_actions_total", "What people did on pages.", OfAction)
+SCROLLED = Counter(
+    "video_web_scroll_milestones_total",
+    "The scrolls of video_web_actions_total that say how far: the last milestone passed.",
+    AtMilestone,
+)
 MEASURED = Histogram(
     "video_web_measured_seconds",
     "What pages measure under names of their own, by those that the settings list.",

@@ -30,6 +30,7 @@ from exporter.events.web.classes import (
     Action,
     ErrorType,
     LogLevel,
+    Milestone,
     Phase,
     Rating,
     RequestResult,
@@ -432,10 +433,16 @@ class ErrorMet(
         return observed
 
 
-class ActionTaken(Told, frozen=True, kw_only=True, gc=False, tag="web.action_taken"):
-    """Somebody did something on a page, or the page noticed that it was hidden or shown."""
+class ActionTaken(
+    Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="web.action_taken"
+):
+    """Somebody did something on a page, or the page noticed that it was hidden or shown.
+
+    ``scrolled``: how far down the page a scroll came, in percent.
+    """
 
     action: Action
+    scrolled: float | None = None
 
     @property
     def interacts(self) -> bool:
@@ -443,8 +450,18 @@ class ActionTaken(Told, frozen=True, kw_only=True, gc=False, tag="web.action_tak
         return self.action not in NOT_INTERACTING
 
     def observe(self) -> list[Observation]:
-        """One action."""
-        return [metrics.ACTIONS(metrics.OfAction(self.action))]
+        """One action, and the milestone of a scroll."""
+        observed = [metrics.ACTIONS(metrics.OfAction(self.action))]
+        if self.action is Action.SCROLL and (passed := _passed(self.scrolled)) is not None:
+            observed.append(metrics.SCROLLED(metrics.AtMilestone(passed)))
+        return observed
+
+
+def _passed(percent: float | None) -> Milestone | None:
+    """The last milestone at or before it; None where it is before them all, or no percentage."""
+    if percent is None or absurd(percent, 100.0):
+        return None
+    return next((each for each in reversed(Milestone) if float(each.value) <= percent), None)
 
 
 NOT_INTERACTING: Final = frozenset({Action.PAGE_HIDDEN, Action.PAGE_VISIBLE, Action.UX_ERROR})

@@ -289,7 +289,9 @@ def happening(body: Happening, received: Received, cleaner: Cleaner) -> Iterable
     if _snake(body.type) in {PAGE_VIEW, "pageview"}:
         event = told.PageViewed(**about)
     else:
-        event = told.ActionTaken(action=_action(body.type, data), **about)
+        action = _action(body.type, data)
+        scrolled = _scrolled(body.type, data) if action is Action.SCROLL else None
+        event = told.ActionTaken(action=action, scrolled=scrolled, **about)
     yield event.cleaned(cleaner)
 
 
@@ -306,6 +308,31 @@ def _action(kind: str, data: Json) -> Action:
             if action is not Action.OTHER:
                 return action
     return Action.OTHER
+
+
+DEPTHS: Final = (
+    "depth",
+    "percent",
+    "percentage",
+    "milestone",
+    "scroll",
+    "scroll_depth",
+    "scroll_percent",
+    "scroll_percentage",
+    "value",
+)
+_PERCENT: Final = re.compile(r"(?:^|\D)(\d{1,3}(?:\.\d{1,9})?) ?%?$")
+
+
+def _scrolled(kind: str, data: Json) -> float | None:
+    """How far, in percent: as a number of its own, or at the end of what names the scroll."""
+    said = {_snake(key): value for key, value in data.items()}
+    for each in (*(said.get(key) for key in DEPTHS), *(data.get(key) for key in KINDS), kind):
+        if isinstance(each, str) and (found := _PERCENT.search(each[:LONGEST_NAME])):
+            return float(found[1])
+        if isinstance(each, int | float) and not isinstance(each, bool) and 0 <= each <= 100:
+            return float(each)
+    return None
 
 
 def _visibility(data: Json) -> Action:
