@@ -183,7 +183,9 @@ def _fail(said: Said, *, fatal: bool = True) -> Event:
     found = decode(_problem, said.payload) or Problem()
     words = (found.category, found.code, found.message)
     error = " ".join(str(word) for word in words if word is not None)[:MOST_ERROR]
-    return told.Failed(**said.about, error=error, fatal=fatal).cleaned(said.cleaner)
+    code = None if found.code is None else told.error_code(str(found.code))
+    failed = told.Failed(**said.about, error=error, error_code=code, fatal=fatal)
+    return failed.cleaned(said.cleaner)
 
 
 _MEANS: Final[Mapping[str, Callable[[Said], Event]]] = {

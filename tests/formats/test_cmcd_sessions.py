@@ -500,6 +500,7 @@ def test_an_error_of_dash_js_is_a_number_and_says_that_nothing_will_play() -> No
 
     assert repairs(piped) == {"dash.js bogus_msd": 1, "dash.js bare_ec": 1}
     assert play(piped)["outcome"] == "start_failed"
+    assert play(piped)["error_code"] == "25"
     assert piped.total("video_playback_errors_total", error_type="manifest") == 1
     assert piped.total("video_playback_errors_total") == 1
 
@@ -565,6 +566,7 @@ def test_hls_js_fails_before_the_first_frame() -> None:
     )
 
     assert play(piped)["outcome"] == "start_failed"
+    assert play(piped)["error_code"] == "manifestLoadError"
     assert piped.total("video_playback_errors_total", error_type="manifest") == 1
     assert piped.total("video_playback_errors_total") == 1
 
@@ -869,6 +871,21 @@ def sampled(said: str, player: str = "native") -> Sampled:
     (event,) = events(f'e=ps,sid="s1",sn=1,ts=1700000000000,v=2,{said}'.encode(), player)
     assert isinstance(event, Sampled)
     return event
+
+
+@pytest.mark.parametrize(
+    ("ec", "code"),
+    [
+        ('("a.B:1_2-3" "b")', "a.B:1_2-3"),
+        ('("Ann Anderson" "b")', "b"),
+        (f'("{"x" * 65}")', None),
+        (f'("{"x" * 64}")', "x" * 64),
+        ('("é" "")', None),
+        ("25", "25"),
+    ],
+)
+def test_a_code_is_kept_if_it_can_name_nobody(ec: str, code: str | None) -> None:
+    assert sampled(f"ec={ec}").error_code == code
 
 
 def test_picture_and_sound_are_summed_or_told_apart_as_it_makes_sense() -> None:

@@ -142,6 +142,7 @@ def test_a_session_is_counted_by_its_states() -> None:
         ("stopped", None, told.Left),
         ("stopped", {"reason": "error"}, told.Failed),
         ("error", {"code": "1"}, told.Failed),
+        ("error", {"code": "no such code " * 9}, told.Failed),
         ("warning", {"code": 1}, told.Failed),
     ],
 )
@@ -174,6 +175,7 @@ def test_a_warning_is_no_end_and_an_end_names_the_error_of_another_beacon() -> N
     assert isinstance(error, told.Failed)
     assert error.fatal
     assert (warning.error_type, error.error_type) == (ErrorType.MEDIA, ErrorType.NETWORK)
+    assert (warning.error_code, error.error_code) == ("decode", "503")
     assert isinstance(end, told.Failed)
     assert end.error_type is None
     numbers = count((*WHOLE[:6], ERROR, beacon("stopped", 45, 33, {"reason": "error"})))

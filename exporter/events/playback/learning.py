@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -273,6 +274,7 @@ _KINDS: Final = tuple(ErrorType)
 def _fail(facts: Facts, event: told.Failed, instant: Instant, concluded: Concluded) -> Means:
     if event.error_type is not None:
         meet(facts, event.error_type, concluded)
+    _learn_code(facts, event.error_code, instant)
     if not event.fatal:
         return Change.ALIVE, 0.0
     _end(facts, Outcome.FAILED)
@@ -285,6 +287,13 @@ def meet(facts: Facts, error_type: ErrorType, concluded: Concluded) -> None:
     if not facts.errors & bit:
         facts.errors |= bit
         concluded.append(ErrorMet(error_type=error_type))
+
+
+def _learn_code(facts: Facts, code: str | None, instant: Instant) -> None:
+    """The code that was told first, whichever came first."""
+    if code is not None:
+        told_at = instant.server if instant.sender is None else instant.sender
+        facts.error_code = min((told_at, code), facts.error_code or (math.inf, ""))
 
 
 _OUTCOMES: Final = (Outcome.LEFT, Outcome.FAILED, Outcome.FINISHED)
@@ -354,6 +363,7 @@ def _sample(facts: Facts, event: told.Sampled, instant: Instant, concluded: Conc
     if event.error_type is not None:
         meet(facts, event.error_type, concluded)
         heard.erred = heard.erred or event.fatal is None
+    _learn_code(facts, event.error_code, instant)
     heard.samples += event.at is not None
     state = event.state
     if event.fatal or state is PlayerState.FAILED:

@@ -415,6 +415,8 @@ def _fields(facts: Facts) -> Fields:
     if facts.heard is not None:
         fields += facts.heard.fields()
     fields.append(("errors", facts.errors.bit_count()))
+    if facts.error_code is not None:
+        fields.append(("error_code", facts.error_code[1]))
     if facts.sequence is not None:
         fields.append(("beacons_expected", facts.sequence.expected))
         fields.append(("beacons_missing", facts.sequence.missing))

@@ -77,6 +77,8 @@ class Facts(msgspec.Struct, gc=False, kw_only=True, array_like=True):
     absurd: int = 0
     about: Segments | None = None
     """How it was counted at its end, whatever is learned later."""
+    error_code: tuple[float, str] | None = None
+    """The first code of an error, and when it was told."""
 
 
 class Play(State, gc=False, kw_only=True, omit_defaults=True):

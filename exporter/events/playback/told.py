@@ -6,6 +6,7 @@ paused, and ends. What a player has counted since it began (``playback.progresse
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -36,6 +37,15 @@ from exporter.events.playback.classes import (
 from exporter.metric import Cdn
 
 Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)")]
+ErrorCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:\-]{1,64}$(?!\n)")]
+"""What a player or its maker calls an error: no text, so that it can name nobody."""
+
+_is_code = re.compile(r"[A-Za-z0-9._:\-]{1,64}").fullmatch
+
+
+def error_code(*said: str) -> str | None:
+    """The first of several that is a code."""
+    return next(filter(_is_code, said), None)
 
 
 @lru_cache(4096)
@@ -218,6 +228,7 @@ class Failed(Told, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag=
 
     error: Text = ""
     error_type: ErrorType | None = None
+    error_code: ErrorCode | None = None
     fatal: bool = True
 
     def cleaned(self, cleaner: Cleaner) -> Failed:
@@ -259,6 +270,7 @@ class Sampled(
     urgent: bool | None = None
     starved: bool = False
     error_type: ErrorType | None = None
+    error_code: ErrorCode | None = None
     fatal: bool | None = None
     viewer: Text | None = None
     repaired: tuple[Repair, ...] = ()

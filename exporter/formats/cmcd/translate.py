@@ -16,7 +16,7 @@ from typing import Any, Final
 from exporter.event import UNKNOWN_COUNTRY, Cleaner, Client, Event
 from exporter.events.playback.classes import BeaconFormat, Player, PlayerState, Repair
 from exporter.events.playback.tally import Tallied
-from exporter.events.playback.told import Sampled
+from exporter.events.playback.told import Sampled, error_code
 from exporter.formats.cmcd.record import Mode, Numbers, Record
 from exporter.formats.cmcd.repairs import LONGEST_MS, error, repairs
 from exporter.formats.format import Sender
@@ -179,6 +179,8 @@ def _say(  # noqa: C901, PLR0912, PLR0915 - a table of keys, one line of meaning
     error_type, fatal = error(record, player)
     if error_type is not None or fatal is not None:
         said["error_type"], said["fatal"] = error_type, fatal
+    if record.ec is not None:
+        said["error_code"] = error_code(*record.ec)
     repaired = repairs(record)
     if repaired:
         said["repaired"] = repaired
