@@ -62,7 +62,7 @@ LEFT_OUT = {
 SECONDS = 40.0
 """A command that only asks is asked again for so long: scrapes and rules come by their clock."""
 
-LONGEST = 120.0
+LONGEST = 300.0
 """No block takes longer, not even on a busy machine."""
 
 SENDS = re.compile(
