@@ -57,6 +57,10 @@ ACTIONS: Final = (
 )
 
 
+DEPTHS: Final = ((4.0, 25), (3.0, 50), (2.0, 75), (1.0, 100))
+"""How far down a page somebody scrolls, in percent."""
+
+
 class Visitor(NamedTuple):
     """Somebody on the site: who, in which session, and how things go."""
 
@@ -150,8 +154,10 @@ class _View(NamedTuple):
         """What the person does for so many seconds."""
         rng = self.rng
         for _ in range(int(rng.expovariate(0.4))):
-            action = pick(rng, ACTIONS)
-            yield self._event(rng.uniform(3.0, max(3.5, stays)), "user_action", {"action": action})
+            said: dict[str, Any] = {"action": pick(rng, ACTIONS)}
+            if said["action"] == "scroll":
+                said["depth"] = pick(rng, DEPTHS)
+            yield self._event(rng.uniform(3.0, max(3.5, stays)), "user_action", said)
 
     def _metric(self, after: float, name: str, value: float | None) -> Message:
         at, visitor = self.began + after, self.visitor

@@ -391,6 +391,36 @@ BOARD: Final = Board(
             ],
         ),
         Row(
+            "Who is connected?",
+            [
+                Series(
+                    title="Open connections",
+                    question="How many connections of clients are open?",
+                    good="Follows the clients; a ramp is a proxy that keeps them, or somebody who"
+                    " collects them.",
+                    unit=COUNT,
+                    span=12,
+                    queries=[Prom("exporter_connections", "{{instance}}")],
+                ),
+                Series(
+                    title="Connections cut per minute, by reason",
+                    question="How many connections ended without an answer, and why?",
+                    good="None, or the few of a bad line; a wall is somebody slow on purpose.",
+                    unit=PER_MINUTE,
+                    span=12,
+                    stacked=True,
+                    by="cut",
+                    queries=[
+                        Prom(
+                            "sum by (reason) (rate(exporter_connections_cut_total"
+                            "[$__rate_interval])) * 60",
+                            "{{reason}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
             "Do points reach InfluxDB?",
             [
                 Series(

@@ -273,6 +273,8 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "error": VERMILION,
         "other": GREY,
     },
+    "cut": {"slow": ORANGE, "unread": SKY, "crowded": PURPLE, "full": VERMILION},
+    "milestone": {"25": SKY, "50": BLUE, "75": ORANGE, "100": GREEN},
     "incident": {"error": VERMILION, "stall": ORANGE, "quality_change": SKY},
     "transport": {"http": BLUE, "p2p": GREEN, "p2p_sent": PURPLE},
     "measurement": _listed(Measurement),

@@ -104,7 +104,7 @@ BOARD: Final = Board(
                     question="What do people do on pages?",
                     good="The usual mix; errors of the user interface are a thin stripe.",
                     unit=PER_MINUTE,
-                    span=16,
+                    span=12,
                     by="action",
                     stacked=True,
                     queries=[
@@ -116,10 +116,26 @@ BOARD: Final = Board(
                     ],
                 ),
                 Series(
+                    title="How far pages are scrolled",
+                    question="How often is each part (in %) of a page scrolled past?",
+                    good="Lines close together; one far below the others is where people stop.",
+                    unit=PER_MINUTE,
+                    span=6,
+                    by="milestone",
+                    queries=[
+                        Prom(
+                            "sum by (milestone) (rate(video_web_scroll_milestones_total"
+                            "[$__rate_interval])) * 60",
+                            "{{milestone}}",
+                        )
+                    ],
+                ),
+                Series(
                     title="Events of the pages' own",
                     question="How many events do pages send whose meaning only they know?",
                     good="Follows the page views; they are counted together, without their names.",
                     unit=PER_MINUTE,
+                    span=6,
                     queries=[
                         Prom(
                             "sum(rate(video_web_custom_events_total[$__rate_interval])) * 60",
