@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.dashboards.engines import Prometheus, prometheus
@@ -136,7 +137,11 @@ def _sample(metric: Mapping[str, str]) -> Sample:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, source: str, seed: int, lifecycles: Sequence[str] = ("upload",)
+    folder: Path,
+    source: str,
+    seed: int,
+    lifecycles: Sequence[str] = ("upload",),
+    hours: Mapping[str, float] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
     """Everything runs, and Prometheus has seen every counter at 0."""
     exporter = Exporter(
@@ -153,7 +158,9 @@ async def stage(
     )
     watching = folder / "prometheus"
     watching.mkdir()
-    _write_day_before(watching, exporter.target, source)
+    _write_past(watching, "day-before", _uploads_before(exporter.target, source))
+    if hours:
+        _write_past(watching, "days-before", _hours_before(hours))
     async with exporter:
         with prometheus(watching, exporter.target, RULES) as engine:
             ready = Stage(exporter, engine, seed, lifecycles)
@@ -165,19 +172,36 @@ async def _seen(ready: Stage) -> bool:
     return len(await ready.ask("count_over_time(video_upload_started_total[1m]) > 2")) == 1
 
 
-def _write_day_before(folder: Path, target: str, source: str) -> None:
-    """Give Prometheus uploads of some hours ago, for the one KPI that compares with the day before.
+def _uploads_before(target: str, source: str) -> list[str]:
+    """Uploads of some hours ago, for the one KPI that compares with the day before.
 
     They ended more than an hour ago, so that no other window has them.
     """
     labels = f'job="exporter",instance="{target}",source="{source}",size_class="10-30MB"'
     now = int(time.time())
-    lines = [
+    return [
         f"video_upload_duration_seconds_{part}{{{labels}}} {minute * each} {at}"
         for part, each in (("sum", DAY_BEFORE), ("count", 1))
         for minute, at in enumerate(range(now - 5 * 3600, now - 2 * 3600, 60))
     ]
-    text = folder / "day-before.txt"
+
+
+def _hours_before(hours: Mapping[str, float]) -> list[str]:
+    """What was recorded at some full hours more than a day ago, for what compares with the usual.
+
+    Each series is as its labels are written, and was the same at each of them.
+    """
+    last = int(time.time()) // 3600 * 3600 - 26 * 3600
+    return [
+        f"{series} {value} {at}"
+        for series, value in hours.items()
+        for at in range(last - 4 * 3600, last + 1, 3600)
+    ]
+
+
+def _write_past(folder: Path, name: str, lines: Sequence[str]) -> None:
+    """Give Prometheus what it has not seen."""
+    text = folder / f"{name}.txt"
     text.write_text("\n".join((*lines, "# EOF", "")))
     command = (binary("promtool", "prometheus"), "tsdb", "create-blocks-from", "openmetrics")
     subprocess.run(
@@ -206,7 +230,8 @@ async def reports_only(folder: Path) -> Run:
 
 async def others(folder: Path, told: Sequence[Told], lifecycles: Sequence[str]) -> Run:
     """Everything that is told of the other domains, and nothing of uploads."""
-    async with stage(folder, "lifecycle", seed=13, lifecycles=lifecycles) as ready:
+    hours = {series: value for each in told for series, value in each.hours.items()}
+    async with stage(folder, "lifecycle", 13, lifecycles, hours) as ready:
         stories = [story for each in told for story in each.stories]
         Random(14).shuffle(stories)
         await ready.tell(stories)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from tests.truth.domains.told import Sums, Teller, Told, ratio
+from typing import Any
+
+from tests.truth.domains.told import Sums, Teller, Told, mean, ratio
+from tests.truth.plans import Random
 from tests.truth.sending import Step
 
 PROVIDERS = {"replicate": "replicate", "Mux": "mux", "internal": "internal", "unheard-of": "other"}
 """As they are said, and as they are listed by default."""
+
+CURRENCIES = {"USD": "USD", "eur": "EUR", "GBP": "GBP", "doubloons": "other"}
+USUAL = {
+    ("replicate", "USD"): (2.0, 30.0),
+    ("mux", "USD"): (3.5, 10.0),
+    ("internal", "USD"): (0.5, 20.0),
+    ("replicate", "EUR"): (1.8, 12.0),
+    ("mux", "EUR"): (4.0, 12.0),
+}
+"""What a video cost in an hour of the days before, and how many there were; GBP is new."""
 
 COUNT = 400
 
@@ -23,6 +36,7 @@ def told(seed: int, epoch: float) -> Told:
 def _generations(teller: Teller) -> None:
     rng, truth = teller.rng, teller.told
     success, recovery = Sums(), Sums()
+    costs = _Costs()
     durations, qualities, ratings = Sums(), Sums(), Sums()
     for _ in range(COUNT):
         said = rng.choice(list(PROVIDERS))
@@ -43,6 +57,7 @@ def _generations(teller: Teller) -> None:
         if 0.10 <= fate < 0.96:
             took = round(rng.uniform(5, 200), 3)
             quality = round(rng.uniform(5, 10), 2)
+            price = costs.draw(rng, PROVIDERS[said])
             steps.append(
                 teller.native(
                     teller.event(
@@ -50,6 +65,7 @@ def _generations(teller: Teller) -> None:
                         began + took,
                         duration_seconds=took,
                         quality_score=quality,
+                        **price,
                         **one,
                     )
                 )
@@ -62,6 +78,7 @@ def _generations(teller: Teller) -> None:
                 rated = teller.event("generation.rated", began + took + 5, rating=stars, **one)
                 steps.append(teller.native(rated))
                 ratings.add(stars, **of)
+                truth.ratings.append(stars)
         elif fate < 0.10:
             success.add(0.0, **of)
         elif fate < 0.98:
@@ -75,6 +92,50 @@ def _generations(teller: Teller) -> None:
     durations.means(truth, "generation_duration_mean_seconds")
     qualities.means(truth, "generation_quality_score")
     ratings.means(truth, "generation_satisfaction_score")
+    truth.segments["user_satisfaction_score", "domain", "generation"] = mean(truth.ratings)
+    costs.settle(truth)
+
+
+class _Costs:
+    """What videos cost, each against what is usual in its currency; none is ever added to another.
+
+    The whole and each currency know what is usual in a currency, each provider what is usual there.
+    """
+
+    def __init__(self) -> None:
+        self._paid: list[tuple[str, str, float]] = []
+
+    def draw(self, rng: Random, provider: str) -> dict[str, Any]:
+        """What the end of a generation says of its cost; some say nothing."""
+        if rng.random() < 0.3:
+            return {}
+        said = rng.choice(list(CURRENCIES))
+        cost = round(rng.uniform(0.2, 9.0), 2)
+        self._paid.append((provider, CURRENCIES[said], cost))
+        return {"cost": cost, "currency": said}
+
+    def settle(self, truth: Told) -> None:
+        """The days before, and what follows."""
+        for (provider, currency), (cost, videos) in USUAL.items():
+            of = f'provider="{provider}",currency="{currency}",window="1h"'
+            truth.hours[f"generation:cost:increase{{{of}}}"] = cost * videos
+            truth.hours[f"generation:priced:increase{{{of}}}"] = videos
+        usual: dict[str, float] = {}
+        for currency in ("USD", "EUR"):
+            hours = [hour for (_, known), hour in USUAL.items() if known == currency]
+            usual[currency] = sum(c * n for c, n in hours) / sum(n for _, n in hours)
+        sums = Sums()
+        for _, currency, cost in self._paid:
+            if currency in usual:
+                sums.add(cost / usual[currency], currency=currency)
+        sums.means(truth, "generation_cost_mean")
+        by_provider: dict[str, list[float]] = {}
+        for provider, currency, cost in self._paid:
+            if (provider, currency) in USUAL:
+                relative = cost / USUAL[provider, currency][0]
+                by_provider.setdefault(provider, []).append(relative)
+        for provider, costs in by_provider.items():
+            truth.segments["generation_cost_mean", "provider", provider] = mean(costs)
 
 
 def _business(teller: Teller) -> None:

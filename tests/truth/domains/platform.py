@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from tests.truth.domains.told import Sums, Teller, Told, ratio
+from tests.truth.domains.told import Sums, Teller, Told, p95, ratio
 from tests.truth.facts import exactly
 
 SERVICES = ("api", "web", "database", "storage", "cache", "queue")
 CACHES = {"cdn": "cdn", "API": "api", "session": "session", "shelf": "other"}
+ROUTES = (
+    ("/api/videos?page=2", "/api/videos"),
+    ("/api/videos/9f8e#t=3", "/api/videos/:id"),
+    ("/api/uploads/4711", "/api/uploads/:id"),
+    ("/api/uploads/4711/complete?token=x", "/api/uploads/:id/complete"),
+    ("/api/people/anna", "other"),
+)
+FAST = ("/api/uploads/:id", "/api/videos", "/api/videos/:id")
+CALL_LIMITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0)
 ACTIONS = {
     "auth.acted": "auth",
     "content.acted": "content",
@@ -23,7 +33,7 @@ def told(seed: int, epoch: float) -> Told:
     _checks(teller)
     _resources(teller)
     _caches(teller)
-    _actions(teller)
+    _actions(teller, _calls(teller))
     _ratings(teller)
     return teller.told
 
@@ -83,8 +93,37 @@ def _caches(teller: Teller) -> None:
     teller.told.kpis["cache_hit_ratio"] = ratio(hits, lookups)
 
 
-def _actions(teller: Teller) -> None:
+def _calls(teller: Teller) -> list[bool]:
+    """Calls of the API, of which some say how long they took; whether each failed."""
+    rng, times, outcomes = teller.rng, Sums(), []
+    fast: dict[str, list[float]] = {route: [] for route in FAST}
+    for _ in range(400):
+        path, route = rng.choice(ROUTES)
+        status = rng.choice((200, 200, 200, 201, 404, 500, 503, 0))
+        called = teller.event("api.called", route=path, status=status, method="GET")
+        if rng.random() < 0.9:
+            seconds = round(rng.uniform(0.01, 0.12 if route in FAST else 3.0), 4)
+            called["duration_seconds"] = seconds
+            times.add(seconds, route=route)
+            if route in FAST:
+                fast[route].append(seconds)
+        outcomes.append(status == 0 or status >= 500)
+        teller.story([teller.native(called)])
+    truth = teller.told
+    times.means(truth, "response_time_mean_seconds")
+    together = [seconds for each in fast.values() for seconds in each]
+    truth.kpis["response_time_p95_seconds"] = p95(together, CALL_LIMITS)
+    for route, seconds_of in fast.items():
+        span = p95(seconds_of, CALL_LIMITS)
+        truth.segments["response_time_p95_seconds", "route", route] = span
+    return outcomes
+
+
+def _actions(teller: Teller, calls: Iterable[bool]) -> None:
+    """A call of the API is an action of the system as well."""
     rng, failed, logins = teller.rng, Sums(), Sums()
+    for each in calls:
+        failed.add(float(each), phase="system")
     for _ in range(300):
         kind = rng.choice(("auth.login_tried", *ACTIONS))
         ok = rng.random() < 0.9
@@ -106,11 +145,12 @@ def _actions(teller: Teller) -> None:
 
 
 def _ratings(teller: Teller) -> None:
-    """Those that no other domain counts; the KPI has theirs as well, so its whole is not told."""
+    """Those that no other domain counts; the whole of the KPI is theirs as well."""
     ratings = Sums()
     for _ in range(80):
         stars, about = teller.rng.randint(1, 5), teller.rng.choice(("playback", "web", "kitchen"))
         ratings.add(stars, domain=about if about != "kitchen" else "other")
+        teller.told.ratings.append(stars)
         teller.story([teller.native(teller.event("feedback.rated", about=about, rating=stars))])
     ratings.means(teller.told, "user_satisfaction_score")
     del teller.told.kpis["user_satisfaction_score"]

@@ -23,6 +23,10 @@ class Told:
     stories: list[Story] = field(default_factory=list)
     kpis: dict[str, Span] = field(default_factory=dict)
     segments: dict[tuple[str, str, str], Span] = field(default_factory=dict)
+    ratings: list[int] = field(default_factory=list)
+    """Of people, whatever they are about: all of them together are a KPI of the platform."""
+    hours: dict[str, float] = field(default_factory=dict)
+    """Recorded series, and what each was at every hour of the day before yesterday."""
 
 
 class Teller:
