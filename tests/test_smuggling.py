@@ -40,12 +40,12 @@ def chunks(body: bytes) -> bytes:
 
 
 WRONG = (400,)
-CL, TE = b"Content-Length: 2", b"Transfer-Encoding: chunked"
+LENGTH, IN_CHUNKS = b"Content-Length: 2", b"Transfer-Encoding: chunked"
 CASES = {
-    "both lengths": Case(lines(CL, TE), WRONG),
-    "both lengths, the other way round": Case(lines(TE, CL), WRONG),
-    "two lengths": Case(lines(CL, b"Content-Length: 3"), WRONG),
-    "the same length twice": Case(lines(CL, CL), WRONG),
+    "both lengths": Case(lines(LENGTH, IN_CHUNKS), WRONG),
+    "both lengths, the other way round": Case(lines(IN_CHUNKS, LENGTH), WRONG),
+    "two lengths": Case(lines(LENGTH, b"Content-Length: 3"), WRONG),
+    "the same length twice": Case(lines(LENGTH, LENGTH), WRONG),
     "lengths in a list": Case(lines(b"Content-Length: 2, 2"), WRONG),
     "a length with a sign": Case(lines(b"Content-Length: +2"), WRONG),
     "a negative length": Case(lines(b"Content-Length: -2"), WRONG),
@@ -58,8 +58,8 @@ CASES = {
     "a tab before the colon": Case(lines(b"Transfer-Encoding\t: chunked"), WRONG),
     "an encoding with a control character": Case(lines(b"Transfer-Encoding: \x0bchunked"), WRONG),
     "an encoding that is folded": Case(lines(b"Transfer-Encoding:", b" chunked"), WRONG),
-    "a line that is folded": Case(lines(b"X-A: b", b" c", CL), WRONG),
-    "chunked twice": Case(lines(TE, TE), WRONG),
+    "a line that is folded": Case(lines(b"X-A: b", b" c", LENGTH), WRONG),
+    "chunked twice": Case(lines(IN_CHUNKS, IN_CHUNKS), WRONG),
     "chunked, chunked": Case(lines(b"Transfer-Encoding: chunked, chunked"), WRONG),
     "chunked, and then not": Case(lines(b"Transfer-Encoding: chunked, identity"), WRONG),
     "not chunked": Case(lines(b"Transfer-Encoding: identity"), WRONG),
@@ -69,17 +69,17 @@ CASES = {
     "packed and chunked": Case(lines(b"Transfer-Encoding: gzip, chunked", body=CHUNKED), (415,)),
     "lines that end in a line feed alone": Case(GOOD.replace(b"\r\n", b"\n") + SMUGGLED, WRONG),
     "one line that ends in a line feed alone": Case(
-        lines(b"X-A: b\nTransfer-Encoding: chunked", CL), WRONG
+        lines(b"X-A: b\nTransfer-Encoding: chunked", LENGTH), WRONG
     ),
-    "a carriage return alone": Case(lines(b"X-A: b\rTransfer-Encoding: chunked", CL), WRONG),
-    "NUL in a name": Case(lines(b"X-\0A: b", CL), WRONG),
-    "NUL in a value": Case(lines(b"X-A: b\0c", CL), WRONG),
-    "a space in a name": Case(lines(b"X A: b", CL), WRONG),
-    "no name": Case(lines(b": b", CL), WRONG),
-    "no colon": Case(lines(b"Transfer-Encoding", CL), WRONG),
+    "a carriage return alone": Case(lines(b"X-A: b\rTransfer-Encoding: chunked", LENGTH), WRONG),
+    "NUL in a name": Case(lines(b"X-\0A: b", LENGTH), WRONG),
+    "NUL in a value": Case(lines(b"X-A: b\0c", LENGTH), WRONG),
+    "a space in a name": Case(lines(b"X A: b", LENGTH), WRONG),
+    "no name": Case(lines(b": b", LENGTH), WRONG),
+    "no colon": Case(lines(b"Transfer-Encoding", LENGTH), WRONG),
     "a bracket in a name": Case(lines(b"Content-Length]: 2"), WRONG),
     "no host": Case(b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n" + SMUGGLED, WRONG),
-    "two hosts": Case(lines(b"Host: there", CL), WRONG),
+    "two hosts": Case(lines(b"Host: there", LENGTH), WRONG),
     "a size with a sign": Case(chunks(b"+2\r\n{}\r\n0\r\n\r\n"), WRONG),
     "a negative size": Case(chunks(b"-2\r\n{}\r\n0\r\n\r\n"), WRONG),
     "a size with its base": Case(chunks(b"0x2\r\n{}\r\n0\r\n\r\n"), WRONG),
@@ -97,22 +97,24 @@ CASES = {
     "two versions": Case(GOOD.replace(b"1.1", b"1.1 HTTP/1.1") + SMUGGLED, WRONG),
     "a method with a NUL": Case(GOOD.replace(b"POST", b"PO\0ST") + SMUGGLED, WRONG),
     "a method of another case": Case(GOOD.replace(b"POST", b"post"), WRONG),
-    "a line of 9 KB": Case(lines(b"X-A: " + b"a" * 9000, CL), WRONG),
-    "a thousand lines": Case(lines(*[b"X-A: b"] * 1000, CL), WRONG),
+    "a line of 9 KB": Case(lines(b"X-A: " + b"a" * 9000, LENGTH), WRONG),
+    "a thousand lines": Case(lines(*[b"X-A: b"] * 1000, LENGTH), WRONG),
     "HTTP/2 by prior knowledge": Case(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED, WRONG),
     "TLS": Case(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 32 + SMUGGLED, WRONG),
     "the beginning of a proxy protocol": Case(b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n" + GOOD, WRONG),
     "garbage after a beacon": Case(GOOD + b"garbage\r\n\r\n" + SMUGGLED, WRONG),
     "NULs after a beacon": Case(GOOD + b"\0" * 100 + SMUGGLED, WRONG),
-    "a wrong beacon after a beacon": Case(GOOD + lines(CL, TE), WRONG),
-    "a length in a trailer": Case(lines(TE, body=b"2\r\n{}\r\n0\r\n" + CL + b"\r\n\r\n"), WRONG),
+    "a wrong beacon after a beacon": Case(GOOD + lines(LENGTH, IN_CHUNKS), WRONG),
+    "a length in a trailer": Case(
+        lines(IN_CHUNKS, body=b"2\r\n{}\r\n0\r\n" + LENGTH + b"\r\n\r\n"), WRONG
+    ),
 }
 """Those that are refused, with what came in the same packet before them."""
 
 READ = {
     "chunked in capitals": Case(lines(b"Transfer-Encoding: CHUNKED", body=CHUNKED), (202,)),
-    "an extension": Case(lines(TE, body=b"2;a=b\r\n{}\r\n0\r\n\r\n"), (202,)),
-    "a trailer": Case(lines(TE, body=b"2\r\n{}\r\n0\r\nX-A: b\r\n\r\n"), (202,)),
+    "an extension": Case(lines(IN_CHUNKS, body=b"2;a=b\r\n{}\r\n0\r\n\r\n"), (202,)),
+    "a trailer": Case(lines(IN_CHUNKS, body=b"2\r\n{}\r\n0\r\nX-A: b\r\n\r\n"), (202,)),
     "empty lines before a request": Case(b"\r\n\r\n" + GOOD, (202,)),
     "a whole address": Case(GOOD.replace(b"POST ", b"POST http://here"), (202,)),
     "a fragment": Case(GOOD.replace(b" HTTP", b"#fragment HTTP"), (202,)),
