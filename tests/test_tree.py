@@ -135,6 +135,7 @@ def test_the_core_is_named_in_the_contract_that_keeps_it_pure() -> None:
     pure = next(each for each in settings["contracts"] if each["type"] == "forbidden")
     edges = {
         "__main__", "addresses", "answers", "app", "audit", "check", "checkpoint", "connections",
+        "crowd",
         "database", "dead_letters", "delivery", "engine", "forgetting", "health", "jobs", "journal",
         "key", "probes", "receiver", "reports", "retention", "settings",
         "sinks",
