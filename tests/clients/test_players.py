@@ -235,10 +235,24 @@ def test_shaka_as_it_is_shipped_tells_of_no_stall_pause_jump_or_end(plays: Plays
         assert play.repairs["no_states"] == 1.0, str(play)
 
 
-def test_defects_of_players_are_repaired_and_counted(repertoire: Repertoire) -> None:
-    repaired = {name: repertoire(player)["whole"].repairs for player, name in NAMES.items()}
+@pytest.mark.parametrize(
+    ("player", "repaired"),
+    [(HLS_JS, {}), (SHAKA, {"no_states": 1.0}), (SHAKA_DEBUG, {"stall_before_start": 1.0})],
+    ids=("hls.js", "shaka", "shaka.debug"),
+)
+def test_defects_of_players_are_repaired_and_counted(
+    plays: Plays, repaired: dict[str, float]
+) -> None:
+    play = plays["whole"]
 
-    assert repaired["hls.js"] == {}
-    assert {"bogus_msd", "stall_before_start", "epoch_ttfb"} >= repaired["dash.js"].keys()
-    assert repaired["shaka.debug"] == {"stall_before_start": 1.0}
-    assert repaired["shaka"] == {"no_states": 1.0}
+    assert play.repairs == repaired, str(play)
+
+
+@of(DASH_JS)
+def test_defects_of_dash_js_are_repaired_and_counted(plays: Plays) -> None:
+    whole, unplayable = plays["whole"], plays["unplayable"]
+
+    # What it gets wrong in a play that goes well is up to chance; its codes are always bare.
+    by_chance = {"bogus_msd", "stall_before_start", "epoch_ttfb"}
+    assert by_chance >= whole.repairs.keys(), str(whole)
+    assert unplayable.repairs["bare_ec"] == 1.0, str(unplayable)
