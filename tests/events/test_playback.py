@@ -383,6 +383,9 @@ def test_every_attempt_is_one_view_and_ends_once(
     assert {remembered for *_, remembered in piped.pipeline.sessions.counts()} == {0}
 
 
+MEANS = {"throughput_bps", "buffer_seconds", "ttfb_seconds"}
+
+
 @given(streams())
 @bounded(max_examples=15)
 def test_a_point_that_comes_again_replaces_the_one_before(
@@ -396,7 +399,10 @@ def test_a_point_that_comes_again_replaces_the_one_before(
         key = (point.measurement, point.tags, stamp)
         before, now = seen.get(key, {}), dict(point.fields)
         assert point.measurement != "video_minute" or not before
-        assert all(now[name] >= value for name, value in before.items() if name in now)
+        # What grows with a play may not fall; a mean of what its player measured may.
+        again = (before.keys() & now.keys()) - MEANS
+        fell = [name for name in again if now[name] < before[name]]
+        assert not fell, fell
         seen[key] = before | now
 
 
