@@ -96,7 +96,9 @@ def _something(kind: object) -> object:
     raise AssertionError(f"no value for {kind}")
 
 
-@pytest.mark.parametrize("beacon", [b for d in DOMAINS for b in d.beacons], ids=str)
+@pytest.mark.parametrize(
+    "beacon", [b for d in DOMAINS for b in d.beacons], ids=lambda beacon: beacon.path
+)
 def test_a_beacon_is_of_a_path_and_says_what_it_means(beacon: Beacon) -> None:
     assert beacon.path.startswith("/")
     assert beacon.translate.__doc__
