@@ -653,6 +653,12 @@ async def test_the_schema_is_json_schema_and_holds_for_what_is_accepted(app: Run
     assert [body for body in wrong if validator.is_valid(body)] == []
 
 
+async def test_the_schema_can_only_be_read(app: Running) -> None:
+    answer = await app.ask("POST", "/v1/schema")
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
 async def test_the_schema_names_every_type_that_servers_may_send(app: Running) -> None:
     said = (await app.ask("GET", "/v1/schema")).body.decode()
 
