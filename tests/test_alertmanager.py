@@ -188,7 +188,7 @@ def test_every_alert_that_the_tree_names_is_one_of_the_rules_or_a_report() -> No
         if matcher.startswith("alertname=")
         for pattern in matcher.split('"')[1].split("|")
     }
-    assert len(patterns) == 8
+    assert len(patterns) == 9
     names = REPORTS | {name for name, _ in alerts_of_the_rules()}
     for pattern in patterns:
         assert [name for name in names if re.fullmatch(pattern, name)], pattern
@@ -785,7 +785,7 @@ async def test_the_commands_of_the_document_do_what_it_says(tmp_path: Path) -> N
     kpi = "upload_success_ratio"
     mobile = {"segment": "device", "member": "mobile"}
     blocks = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
-    acknowledge, acknowledge_other, broader, expire, inhibited, heartbeat, change = blocks
+    acknowledge, acknowledge_other, broader, expire, inhibited, _, heartbeat, change = blocks
     async with (
         sinks() as heard,
         alertmanager(faster(heard, tmp_path, "daily-summary"), tmp_path) as engine,

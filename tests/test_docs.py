@@ -303,11 +303,17 @@ def help_of(words: tuple[str, ...]) -> str:
     module, *rest = words
     said, before = io.StringIO(), sys.argv
     sys.argv = [module, *rest, "--help"]
+    # Where another test has imported it, runpy would warn.
+    spec = importlib.util.find_spec(module)
+    runs = f"{module}.__main__" if spec and spec.submodule_search_locations else module
+    main = sys.modules.pop(runs, None)
     try:
         with redirect_stdout(said), pytest.raises(SystemExit) as ended:
             runpy.run_module(module, run_name="__main__")
     finally:
         sys.argv = before
+        if main is not None:
+            sys.modules[runs] = main
     assert ended.value.code == 0, words
     return said.getvalue()
 

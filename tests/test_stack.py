@@ -217,7 +217,13 @@ def test_without_an_index_of_packages_make_says_what_it_needs(tmp_path: Path) ->
     python.write_text("#!/bin/sh\necho 'ERROR: No matching distribution' >&2\nexit 1\n")
     python.chmod(0o755)
     made = subprocess.run(
-        ["/usr/bin/make", ".venv/run"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["/usr/bin/make", ".venv/run"],
+        cwd=tmp_path,
+        # Without what a make tells those that it runs, such as this test.
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 2
     assert made.stdout == "Installing requirements.txt into .venv\n"

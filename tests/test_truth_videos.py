@@ -141,6 +141,8 @@ def _asked(title: str, span: tuple[float, float], video: str = "") -> Iterator[s
         for variable, value in (
             ("$timeFilter", f"time >= {began}ms and time <= {ended}ms"),
             ("${device:regex}", ".*"),
+            ("${browser:regex}", ".*"),
+            ("${region:regex}", ".*"),
             ("${video:regex}", re.sub(r"([\\^$*+?.()|[\]{}/])", r"\\\1", video)),
         ):
             query = query.replace(variable, value)

@@ -22,6 +22,8 @@ SINCE = 1_700_000_000 // 3600 * 3600.0  # an hour that is over, begun by a full 
 FILLED = {
     "$timeFilter": "time > 0",
     "${device:regex}": ".*",
+    "${browser:regex}": ".*",
+    "${region:regex}": ".*",
     "${size_class:regex}": ".*",
     "${network:regex}": ".*",
 }
