@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.durability.processes import binary
+from tests.programs import binary
 
 ROOT = Path(__file__).parents[1]
 PAGES = (

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from tests.alertmanager.engine import free_port
+from tests.programs import free_port
 
 VARIABLES = (
     "EXPORTER_RECEIVER__PORT",

@@ -35,14 +35,13 @@ from tests.alertmanager.engine import (
     ROOT,
     ZONE,
     alertmanager,
-    binary,
     faster,
-    free_port,
     routes,
     seconds,
 )
 from tests.alertmanager.sinks import Delivery, Mail, sinks
 from tests.alertmanager.story import ANNOTATIONS, INHIBITION, Story
+from tests.programs import binary, free_port
 
 CONFIG = yaml.safe_load(REAL.read_text())
 MINUTE = 60 / FASTER  # a minute of the tree, in seconds of the test
@@ -114,7 +113,11 @@ def written(delivery: Delivery) -> str:
 
 @pytest.mark.parametrize("path", [REAL, LOCAL], ids=lambda path: path.name)
 def test_amtool_accepts(path: Path) -> None:
-    subprocess.run([binary("amtool"), "check-config", path], check=True, capture_output=True)
+    subprocess.run(
+        [binary("amtool", "prometheus-alertmanager"), "check-config", path],
+        check=True,
+        capture_output=True,
+    )
 
 
 def test_the_local_file_is_made_of_the_real_one() -> None:
@@ -150,7 +153,13 @@ def test_the_local_file_has_the_real_tree_and_only_a_webhook_on_this_machine() -
 )
 def test_amtool_routes(labels: dict[str, str], receivers: str) -> None:
     pairs = [f"{name}={value}" for name, value in labels.items()]
-    command = [binary("amtool"), "config", "routes", "test", f"--verify.receivers={receivers}"]
+    command = [
+        binary("amtool", "prometheus-alertmanager"),
+        "config",
+        "routes",
+        "test",
+        f"--verify.receivers={receivers}",
+    ]
     for path in (REAL, LOCAL):
         done = subprocess.run(
             [*command, f"--config.file={path}", *pairs], check=False, capture_output=True, text=True
@@ -836,7 +845,7 @@ async def test_the_commands_of_the_document_do_what_it_says(tmp_path: Path) -> N
 
 async def shell(url: str, script: str) -> str:
     """Return what `script` of the document prints with `url` for Alertmanager."""
-    binary("amtool")
+    binary("amtool", "prometheus-alertmanager")
     binary("curl", "curl")
     script = script.replace("export AM=http://127.0.0.1:9093", "")
     process = await asyncio.create_subprocess_exec(

@@ -32,9 +32,10 @@ import yaml
 from exporter.formats.format import Sender
 from exporter.settings import Settings, effective
 from stack.layout import Demo, Ports
-from tests.durability.processes import InfluxDb, binary, deadline
+from tests.durability.processes import InfluxDb, deadline
 from tests.pages import PAGES, ROOT, Block, agrees, blocks, commands
 from tests.pipelines import CLEANER
+from tests.programs import binary
 from tests.sinks.server import Sink
 from tests.stacks import Stack, running
 

@@ -19,11 +19,10 @@ from tests.durability.processes import (
     Server,
     VictoriaMetrics,
     accepted,
-    binary,
     deadline,
-    free_port,
     until,
 )
+from tests.programs import binary, free_port
 
 PAGE = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 PATH = "/api/analytics/upload-performance"

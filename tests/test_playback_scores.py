@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from exporter.events.playback.metrics import STARTUP_LIMITS
-from tests.dashboards.engines import binary
+from tests.programs import binary
 
 RULES = Path(__file__).parents[1] / "rules" / "playback.yml"
 

@@ -14,7 +14,8 @@ import pytest
 
 from tests.apps import SECONDS, Running, Start
 from tests.beacons import UPLOAD_PERFORMANCE
-from tests.durability.processes import Server, binary, free_port
+from tests.durability.processes import Server
+from tests.programs import binary, free_port
 
 PATIENCE = 1.0
 POST = f"POST {UPLOAD_PERFORMANCE} HTTP/1.1\r\nHost: here\r\n".encode()

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from stack import secrets
-from tests.alertmanager.engine import free_port
 from tests.durability.processes import conserved, parse
+from tests.programs import free_port
 from tests.stacks import STOP_SECONDS, VARIABLES, Stack, running
 
 

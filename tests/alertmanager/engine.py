@@ -3,8 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ import aiohttp
 import yaml
 
 from tests.alertmanager.sinks import Sinks
+from tests.programs import binary, free_port
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "alertmanager"
@@ -31,13 +30,6 @@ ZONE = ZoneInfo("Etc/GMT-5" if datetime.now(UTC).hour < 15 else "Etc/GMT+8")
 Config = dict[str, Any]
 Labels = Mapping[str, str]
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def binary(name: str, package: str = "prometheus-alertmanager") -> str:
-    """Return where `name` of Debian's `package` is."""
-    found = shutil.which(name)
-    assert found, f"{name} is missing: apt-get install --no-install-recommends {package}"
-    return found
 
 
 def seconds(duration: str) -> int:
@@ -108,14 +100,6 @@ def faster(sinks: Sinks, folder: Path, interval: str, factor: int = FASTER) -> P
     return path
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Alertmanager:
     """A running Alertmanager, spoken to as Prometheus and people do."""
 
@@ -133,7 +117,7 @@ class Alertmanager:
         """Silence the alert of `labels` as a person does, from a shell and by its own labels."""
         matchers = (f"{name}={value}" for name, value in labels.items())
         amtool = await asyncio.create_subprocess_exec(
-            binary("amtool"),
+            binary("amtool", "prometheus-alertmanager"),
             *(f"--alertmanager.url={self.url}", "silence", "add", f"--duration={duration}"),
             *("--author=somebody", "--comment=Looking at it", *matchers),
             stdout=asyncio.subprocess.DEVNULL,
@@ -174,7 +158,7 @@ async def alertmanager(
     port = free_port()
     with (folder / "log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
-            binary("prometheus-alertmanager"),
+            binary("prometheus-alertmanager", "prometheus-alertmanager"),
             f"--config.file={config}",
             f"--storage.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",

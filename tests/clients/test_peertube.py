@@ -11,8 +11,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from tests.clients.snippets import PAGES
-from tests.durability.processes import Exporter, Server, binary, free_port, until
+from tests.durability.processes import Exporter, Server, until
 from tests.formats.test_peertube import BYTES, INCIDENTS, PATH, REPORT
+from tests.programs import binary, free_port
 
 CONFIGURATION = """
 daemon off;

@@ -13,7 +13,8 @@ from tests.clients.scripted import Pages
 from tests.clients.snippets import snippet
 from tests.clients.test_tusd import LARGE, MB, SILENCE, Place, place
 from tests.clients.uploads import line, total
-from tests.durability.processes import Samples, free_port, until
+from tests.durability.processes import Samples, until
+from tests.programs import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

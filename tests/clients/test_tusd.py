@@ -12,7 +12,8 @@ import pytest
 from tests.beacons import CHROME
 from tests.clients.snippets import PAGES
 from tests.clients.uploads import Line, Tusd, Uploading, line, total, upload
-from tests.durability.processes import Exporter, free_port, until
+from tests.durability.processes import Exporter, until
+from tests.programs import free_port
 
 STILL = 16.0  # seconds that an upload stands still; more than ten of them make it an interruption
 SILENCE = 45  # seconds without a hook after which an upload is abandoned, in these tests

@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 
 from tests.clients.browser import HERE, NODE
-from tests.durability.processes import ROOT, Samples, Server, free_port, parse
+from tests.durability.processes import ROOT, Samples, Server, parse
+from tests.programs import free_port
 
 TUSD = ROOT / ".tools" / "bin" / "tusd"
 PATIENCE = 120.0  # seconds until something that should happen must have happened

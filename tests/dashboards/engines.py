@@ -1,8 +1,6 @@
 """The real Prometheus and the real InfluxDB, each on a free port and in a folder of its own."""
 
 import json
-import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,20 +13,7 @@ from typing import Any
 
 import yaml
 
-
-def binary(name: str, package: str) -> str:
-    """Where a program of Debian's ``package`` is."""
-    found = shutil.which(name)
-    assert found, f"{name} is missing: apt-get install --no-install-recommends {package}"
-    return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.programs import binary, free_port
 
 
 @contextmanager
@@ -42,6 +27,7 @@ def run_server(command: Sequence[str], folder: Path, ready: str) -> Iterator[Non
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.1)
+            assert process.poll() is None, log.read_text()
             yield
         finally:
             process.terminate()
@@ -146,8 +132,11 @@ class InfluxDb:
         """Write lines of line protocol."""
         body = "\n".join(lines).encode()
         request = urllib.request.Request(f"{self.url}/write?db=video", data=body)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            assert answer.status == 204
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.status == 204
+        except urllib.error.HTTPError as refusal:
+            raise AssertionError(refusal.read().decode()) from refusal
 
     def query(self, statement: str) -> list[dict[str, Any]]:
         """Return the series that InfluxQL selects."""
@@ -181,5 +170,6 @@ def influxdb(folder: Path) -> Iterator[InfluxDb]:
             f"{url}/query", data=urllib.parse.urlencode({"q": "CREATE DATABASE video"}).encode()
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            assert answer.status == 200
+            said = json.load(answer)["results"]
+            assert not any("error" in each for each in said), said
         yield engine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.durability.processes import binary
+from tests.programs import binary
 
 MEGABYTE = 2**20
 

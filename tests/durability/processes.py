@@ -6,10 +6,7 @@ Every process is killed or stopped by whoever started it, by its id, at the end 
 import asyncio
 import json
 import os
-import random
-import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -22,6 +19,8 @@ import aiohttp
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.programs import binary, free_port
+
 ROOT = Path(__file__).parents[2]
 SERVE = (sys.executable, "-m", "exporter", "serve")
 PATIENCE = 30.0  # seconds that a server has to come up, on a busy machine
@@ -32,29 +31,6 @@ BECAME = ("accepted", "duplicate", "rejected", "limited", "refused")
 Labels = frozenset[tuple[str, str]]
 Samples = dict[tuple[str, Labels], float]
 """What a page of /metrics says: name and labels to value."""
-
-
-def binary(name: str, package: str) -> str:
-    """Return where a program of a Debian package is."""
-    found = shutil.which(name)
-    assert found, f"{name} is missing: apt-get install --no-install-recommends {package}"
-    return found
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, and that no client is given while its server is down.
-
-    A server that is killed must get its port back, so it is below those that the kernel lends to
-    outgoing connections.
-    """
-    while True:
-        port = random.SystemRandom().randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class Server:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.durability.processes import Exporter, binary, until
+from tests.durability.processes import Exporter, until
+from tests.programs import binary
 
 CALLS = "read,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,fdatasync,fsync"
 BEACONS = 120

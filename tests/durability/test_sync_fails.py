@@ -7,7 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.durability.processes import Exporter, accepted, binary, until
+from tests.durability.processes import Exporter, accepted, until
+from tests.programs import binary
 
 BEFORE = 20
 FAILING = 5

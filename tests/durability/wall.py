@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.durability.processes import binary
+from tests.programs import binary
 
 SOURCE = Path(__file__).with_name("wall.c")
 DAY = 86_400

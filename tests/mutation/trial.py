@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.dashboards.engines import binary
 from tests.mutation.promql import mutations, printed
+from tests.programs import binary
 
 AT_ONCE = 2
 """Runs of promtool; a machine of CI has two cores."""

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from tests.dashboards.engines import Prometheus, binary, free_port, run_server
+from tests.dashboards.engines import Prometheus, run_server
+from tests.programs import binary, free_port
 
 ZONE = ZoneInfo("Europe/Berlin")
 END = datetime(2026, 3, 30, 9, 0, tzinfo=ZONE)

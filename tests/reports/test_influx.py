@@ -14,7 +14,8 @@ from exporter.reports.influx import MOST_ROWS, details
 from exporter.reports.questions import Period
 from exporter.reports.report import Table
 from exporter.settings import Influx
-from tests.dashboards.engines import InfluxDb, free_port, influxdb
+from tests.dashboards.engines import InfluxDb, influxdb
+from tests.programs import free_port
 from tests.reports.block import END, LAST
 
 PERIOD = Period(END, 1)

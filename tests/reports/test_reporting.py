@@ -26,8 +26,9 @@ from exporter.telemetry import ByJob, JobName
 from tests.alertmanager.engine import Alertmanager, alertmanager, faster
 from tests.alertmanager.sinks import sinks
 from tests.apps import Running, Start
-from tests.dashboards.engines import Prometheus, free_port
+from tests.dashboards.engines import Prometheus
 from tests.pipelines import CATALOGUE
+from tests.programs import free_port
 from tests.reports import block
 from tests.reports.block import END, LAST, ZONE
 

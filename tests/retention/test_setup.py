@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from exporter.retention.command import run
 from exporter.retention.plan import DAY, DROPPED, plan
 from exporter.settings import Influx
-from tests.dashboards.engines import binary, free_port, influxdb, run_server
+from tests.dashboards.engines import influxdb, run_server
+from tests.programs import binary, free_port
 from tests.retention.influx2 import Influx2, stranger
 
 ROOT = Path(__file__).parents[2]

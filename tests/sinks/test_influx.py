@@ -19,8 +19,9 @@ from exporter.record import Entry
 from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError, deliver
 from exporter.sinks.influx import InfluxSink, line
 from tests.durability import model
-from tests.durability.processes import InfluxDb, free_port
+from tests.durability.processes import InfluxDb
 from tests.durability.traffic import Post
+from tests.programs import free_port
 from tests.sinks.server import Fault, Sink, always, hang, refuse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

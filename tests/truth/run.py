@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.dashboards.engines import Prometheus, prometheus
-from tests.durability.processes import ROOT, Exporter, binary, until
+from tests.durability.processes import ROOT, Exporter, until
+from tests.programs import binary
 from tests.truth.domains.told import Told
 from tests.truth.expected import Sample
 from tests.truth.facts import Facts
