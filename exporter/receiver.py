@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import math
 import time
 import zlib
 from bisect import bisect_left
@@ -160,6 +161,10 @@ class Receiver:
             for form in formats.values()
             if form.answers.body is not None
         }
+        # Who is told to wait may be many, and must cost the others little.
+        self._patience = lru_cache(64)(
+            lambda status, reason, seconds: Prepared(problem(status, reason, retry=seconds))
+        )
         self._origin_lines = lru_cache(1024)(
             lambda origin: "".join(
                 f"{name}: {value}\r\n" for name, value in self._to_origin(origin)
@@ -335,7 +340,7 @@ class Receiver:
         self, form: Format, status: HTTPStatus, reason: str, seconds: float = RETRY_SECONDS
     ) -> web.Response | Prepared:
         if form.answers.patient:
-            return problem(status, reason, retry=seconds)
+            return self._patience(status, reason, math.ceil(seconds))
         return self._usual[form.answers]
 
     def _refused(self, form: Format, refusal: RefusedError) -> web.Response | Prepared:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.formats.format import Sender
-from tests.fuzz import seeds
+from tests.fuzz import by_schema, seeds
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.nasty import Mutator
 from tests.fuzz.oracle import Oracle
@@ -51,3 +51,13 @@ def test_a_fuzzer_that_cannot_run_has_not_found_nothing(
 
     assert done.failed
     assert "no_target" in done.said
+
+
+async def test_what_the_schema_allows_is_accepted_and_what_it_forbids_is_answered(
+    tmp_path: Path,
+) -> None:
+    sent = await by_schema.run(examples=2, seed=1, folder=tmp_path)
+
+    assert sent.faults == []
+    assert sent.answers["allowed"][202] >= 66, "of every type"
+    assert sent.answers["forbidden"][400] > 30

@@ -653,6 +653,21 @@ async def test_the_schema_is_json_schema_and_holds_for_what_is_accepted(app: Run
     assert [body for body in wrong if validator.is_valid(body)] == []
 
 
+@pytest.mark.parametrize(
+    ("index", "taken"), [("3.0", 1), ("3e0", 1), ("3.5", 0), ("1e300", 0), ("true", 0), ('"3"', 0)]
+)
+async def test_a_whole_number_is_one_however_it_is_written(
+    app: Running, index: str, taken: int
+) -> None:
+    """JSON has one kind of number, and Python writes 3.0 for a count that it computed."""
+    event = '{"type":"upload.chunk_received","upload_id":"u","ok":true,"index":' + index + "}"
+    answer = await app.post("/v1/events", f'{{"events":[{event}]}}'.encode())
+
+    assert answer.json["accepted"] == taken
+    validator = Draft202012Validator((await app.ask("GET", "/v1/schema")).json)
+    assert validator.is_valid({"events": [json.loads(event)]}) == bool(taken)
+
+
 async def test_the_schema_can_only_be_read(app: Running) -> None:
     answer = await app.ask("POST", "/v1/schema")
 

@@ -6,13 +6,16 @@ The classes of the events are the shape on the wire, so the schema is generated 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from exporter.event import Cleaner, Domain, Event
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.telemetry import Rejection
+
+LARGEST: Final = 2**53
+"""Up to here a float is one integer."""
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -31,6 +34,7 @@ class Native(Format):
         union: Any = self._types[0]
         for event in self._types[1:]:
             union |= event
+        self._union = union
         self._decode_event = msgspec.json.Decoder(union).decode
         self._decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
@@ -43,10 +47,32 @@ class Native(Format):
         rejected: list[Rejected] = []
         for index, raw in enumerate(raws):
             try:
-                events.append(decode(self._decode_event, bytes(raw)).cleaned(self._cleaner))
+                events.append(self._event(bytes(raw)).cleaned(self._cleaner))
             except RefusedError as refusal:
                 rejected.append(Rejected(index, refusal.reason, bytes(raw)))
         return Parsed(tuple(events), tuple(rejected))
+
+    def _event(self, raw: bytes) -> Event:
+        try:
+            event: Event = decode(self._decode_event, raw)
+        except RefusedError as refusal:
+            if refusal.reason is not Rejection.INVALID:
+                raise
+            event = decode(self._decode_counts, raw)
+        return event
+
+    def _decode_counts(self, raw: bytes) -> Event:
+        """Python and others write 3.0 for a count that they computed; to JSON Schema it is one."""
+        found = msgspec.json.decode(raw)
+        if not isinstance(found, dict):
+            raise msgspec.ValidationError
+        numbers = {
+            name: int(value)
+            for name, value in found.items()
+            if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST
+        }
+        event: Event = msgspec.convert(found | numbers, self._union)
+        return event
 
     def alone(self, path: str, part: bytes) -> bytes:
         """An envelope around one event."""
