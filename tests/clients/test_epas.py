@@ -214,6 +214,8 @@ console.log(JSON.stringify(told));
 """
 CONNECTED = """
 import {{ createRequire }} from "node:module";
+
+pytestmark = pytest.mark.alone
 const {{ PlayerAnalyticsConnector }} = createRequire("{modules}/")("{sdk}");
 const analytics = new PlayerAnalyticsConnector("{url}/epas");
 await analytics.init({{}});

@@ -8,6 +8,8 @@ from tests.clients import film
 from tests.clients.screening import Room, Scene, Screening, ended, screen
 from tests.durability.processes import until
 
+pytestmark = pytest.mark.alone
+
 BODY = """<script src="/npm/@srgssr/pillarbox-web/dist/pillarbox.umd.min.js"></script>
 <video-js id="player" class="pillarbox-js" width="320" height="180"></video-js>"""
 BEFORE = "const { pillarbox, srgssr } = window;"

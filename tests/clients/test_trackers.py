@@ -12,6 +12,8 @@ from tests.clients.screening import Room, Scene, Screening, screen
 from tests.clients.snippets import PAGES
 from tests.durability.processes import PATIENCE, Exporter, deadline, until
 
+pytestmark = pytest.mark.alone
+
 BODY = """<video muted playsinline width="320" height="180"></video>"""
 BEFORE = """
 const shown = document.querySelector("video");
