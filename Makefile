@@ -60,7 +60,9 @@ spelling: .venv/dev
 
 pytest: .venv/dev .venv/clients tusd
 	@sh stack/debian.sh test
-	@echo "== pytest" && pytest -n logical --maxprocesses 4 --dist loadfile -m "not alone"
+	@echo "== pytest" && pytest -n logical --maxprocesses 4 --dist loadfile -m "not alone" \
+		|| { echo "== pytest, what failed beside others, by itself" \
+		&& pytest --last-failed --last-failed-no-failures none -m "not alone"; }
 	@echo "== pytest, what has to run alone" && pytest -m alone
 
 rules: .venv/dev

@@ -32,7 +32,7 @@ SHORT: Mapping[str, Callable[[Options], None]] = {
     "freshness": lambda _: latency.freshness(rate=1000, probes=200),
     "scrape": lambda _: scraping.run(rate=500, seconds=10, rounds=7),
     "slow": lambda _: slow.run(count=2000, rate=500, seconds=8, rounds=7),
-    "noisy": lambda _: noisy.run(limit=100, seconds=8, rounds=9),
+    "noisy": lambda _: noisy.run(limit=100, seconds=12, rounds=11),
     "decoding": lambda _: decoding.run(),
     "apply": lambda _: applying.run(),
     "storage": lambda _: storage.run(seconds=60),

@@ -13,6 +13,8 @@ from tests.clients.browser import NODE, NODE_MODULES
 from tests.clients.screening import Room, Scene, Screening, ended, screen
 from tests.durability.processes import PATIENCE, Exporter, deadline, until
 
+pytestmark = pytest.mark.alone
+
 SDK = "@eyevinn/player-analytics-client-sdk-web"
 SPECIFICATION = "@eyevinn/player-analytics-specification/package.json"
 IMPORTS = {
@@ -214,8 +216,6 @@ console.log(JSON.stringify(told));
 """
 CONNECTED = """
 import {{ createRequire }} from "node:module";
-
-pytestmark = pytest.mark.alone
 const {{ PlayerAnalyticsConnector }} = createRequire("{modules}/")("{sdk}");
 const analytics = new PlayerAnalyticsConnector("{url}/epas");
 await analytics.init({{}});
