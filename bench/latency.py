@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import uvloop
 
-from bench import load, servers
+from bench import load, replay, servers
 
 SCRAPE_EVERY = 5.0
 
@@ -48,7 +48,7 @@ async def scraped_load(
     loop = asyncio.get_running_loop()
     scrapers = [loop.create_task(_scrape(each.operations, took)) for each in replicas]
     ports = [each.port for each in replicas]
-    outcome = await load.drive(ports, rate=rate, seconds=seconds, connections=256, beacon=beacon)
+    outcome = await replay.drive(ports, rate=rate, seconds=seconds, connections=256, beacon=beacon)
     for scraper in scrapers:
         scraper.cancel()
     return outcome, took

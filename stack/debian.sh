@@ -29,7 +29,8 @@ curl curl
 mount mount
 gcc gcc"
 bench="$run
-wrk wrk"
+wrk wrk
+gcc gcc"
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 tools=$here/.tools
