@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from exporter.asleep import Asleep
 from exporter.event import AS_SHIPPED, Choices, Event, Lifecycle, Moment, Patience, State
 
 Key = tuple[int, str]
@@ -79,7 +80,8 @@ class Sessions:
     A sign of life only moves ``state.due``; the entry is corrected when it rings.
 
     A subject sleeps between two checkpoints that it has no part in: it is kept as it is written
-    down, which takes a third of the memory and a few microseconds to wake.
+    down, and packed where that is long, which takes a small part of the memory and a few
+    microseconds to wake.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Sessions:
         self._choices = choices
         self._patience = tuple(patience.get(each.name, Patience()) for each in self.lifecycles)
         self._decoders = [msgspec.msgpack.Decoder(each.state) for each in self.lifecycles]
-        self._asleep: tuple[dict[str, bytes], ...] = tuple({} for _ in self.lifecycles)
+        self.asleep = tuple(Asleep() for _ in self.lifecycles)
         self._encoder = msgspec.msgpack.Encoder()
         self._awake: dict[Key, State | None] = {}
         """What changed since the last checkpoint; None: forgotten."""
@@ -163,7 +165,7 @@ class Sessions:
         key = place, subject
         if key in self._awake:
             return self._awake[key]
-        body = self._asleep[place].get(subject)
+        body = self.asleep[place].get(subject)
         return None if body is None else self._decoders[place].decode(body)
 
     def _rings(self, place: int, subject: str) -> float:
@@ -195,7 +197,7 @@ class Sessions:
         keys = [key for key, state in self._awake.items() if state is not None]
         keys += [
             (place, subject)
-            for place, bodies in enumerate(self._asleep)
+            for place, bodies in enumerate(self.asleep)
             for subject, body in bodies.items()
             if (name in body or subject == person) and (place, subject) not in self._awake
         ]
@@ -217,9 +219,10 @@ class Sessions:
         for (place, subject), state in self._awake.items():
             if state is None:
                 body = None
-                self._asleep[place].pop(subject, None)
+                self.asleep[place].remove(subject)
             else:
-                body = self._asleep[place][subject] = self._encoder.encode(state)
+                body = self._encoder.encode(state)
+                self.asleep[place].put(subject, body)
             changes.append((self.lifecycles[place].name, subject, body))
         self._awake = {}
         return changes
@@ -230,7 +233,7 @@ class Sessions:
         for name, subject, body in saved:
             place = places[name]
             state = self._decoders[place].decode(body)
-            self._asleep[place][subject] = body
+            self.asleep[place].put(subject, body)
             self._open[place] += self.lifecycles[place].is_open(state)
             self._remembered[place] += 1
             self._due.push(state.rings, place, subject)

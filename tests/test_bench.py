@@ -25,9 +25,9 @@ def test_a_session_that_goes_on_takes_less_than_a_kilobyte(
     sessions = instance.pipeline.sessions
     bodies = [
         sys.getsizeof(body) + sys.getsizeof(subject) + INDEX_BYTES
-        for asleep in sessions._asleep
+        for asleep in sessions.asleep
         if len(asleep) >= 40
-        for subject, body in asleep.items()
+        for subject, body in asleep.stored.items()
     ]
 
     assert instance.open() >= 40

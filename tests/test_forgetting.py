@@ -72,7 +72,7 @@ def kept(piped: Piped) -> str:
     sessions = piped.pipeline.sessions
     sessions.changed()
     states = b"".join(
-        subject.encode() + body for bodies in sessions._asleep for subject, body in bodies.items()
+        subject.encode() + body for bodies in sessions.asleep for subject, body in bodies.items()
     )
     return states.decode(errors="replace") + repr(piped.points)
 

@@ -51,7 +51,7 @@ def remembered(pipeline: Pipeline) -> dict[tuple[str, str], bytes]:
     sessions.changed()
     return {
         (lifecycle.name, subject): body
-        for lifecycle, bodies in zip(sessions.lifecycles, sessions._asleep, strict=True)
+        for lifecycle, bodies in zip(sessions.lifecycles, sessions.asleep, strict=True)
         for subject, body in bodies.items()
     }
 
