@@ -197,9 +197,9 @@ class Receiver:
                 written = self._engine.write(parsed.events)
                 written.add_done_callback(lambda done: self._written(taken, form, parsed, done))
                 return True
-            response = self._accepted(form, parsed, 0)
+            response = self._accepted(form, request, parsed, 0)
         except Exception as error:  # noqa: BLE001
-            response = self._failure(place, error)
+            response = self._failure(place, request, error)
         self._reply(taken, response)
         return True
 
@@ -207,9 +207,9 @@ class Receiver:
         self, taken: _Taken, form: Format, parsed: Parsed, written: asyncio.Future[int]
     ) -> None:
         try:
-            response = self._accepted(form, parsed, written.result())
+            response = self._accepted(form, taken.request, parsed, written.result())
         except Exception as error:  # noqa: BLE001
-            response = self._failure(taken.place, error)
+            response = self._failure(taken.place, taken.request, error)
         self._reply(taken, response)
 
     def _reply(self, taken: _Taken, response: web.Response | Prepared) -> None:
@@ -265,9 +265,9 @@ class Receiver:
             body = await self._body(request, place) if request.method == hdrs.METH_POST else b""
             form, parsed = self._parsed(place, request, body)
             duplicate = await self._engine.write(parsed.events) if parsed.events else 0
-            response = self._accepted(form, parsed, duplicate)
+            response = self._accepted(form, request, parsed, duplicate)
         except Exception as error:  # noqa: BLE001
-            response = self._failure(place, error)
+            response = self._failure(place, request, error)
         return response.copy() if isinstance(response, Prepared) else response
 
     def _admit(self, place: _Place, key: str, request: web.BaseRequest) -> None:
@@ -301,12 +301,14 @@ class Receiver:
             self._engine.turn_away(refused)
         return form, parsed
 
-    def _failure(self, place: _Place, error: Exception) -> web.Response | Prepared:
+    def _failure(
+        self, place: _Place, request: web.BaseRequest, error: Exception
+    ) -> web.Response | Prepared:
         """The answer to a beacon that was not taken; it is counted by what went wrong."""
         form = place.form
         if isinstance(error, RefusedError):
             self._engine.turn_away((self._refusal(error.reason, place, error.body),))
-            return self._refused(form, error)
+            return self._refused(form, request, error)
         if isinstance(error, _LimitedError):
             self._engine.turn_away(limited=1)
             return self._later(form, HTTPStatus.TOO_MANY_REQUESTS, "limited", error.seconds)
@@ -315,7 +317,7 @@ class Receiver:
         if isinstance(error, TimeoutError | ConnectionError):
             # Too slow, or gone within its body: nothing has reached us.
             late = problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
-            return self._unavailable(form) if form.answers.always else late
+            return self._unavailable(form) if _learns_nothing(form, request) else late
         log.error("a beacon could not be handled", exc_info=error)
         if form.answers.patient:
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
@@ -343,13 +345,15 @@ class Receiver:
             return self._patience(status, reason, math.ceil(seconds))
         return self._usual[form.answers]
 
-    def _refused(self, form: Format, refusal: RefusedError) -> web.Response | Prepared:
+    def _refused(
+        self, form: Format, request: web.BaseRequest, refusal: RefusedError
+    ) -> web.Response | Prepared:
         if refusal.reply is not None:
             return _answer(form.answers.status, refusal.reply)
         if refusal.reason is Rejection.NO_CONSENT:
             # Nobody did anything wrong.
             return self._usual[form.answers] if form.answers.body else nothing()
-        if form.answers.always:
+        if _learns_nothing(form, request) and refusal.reason is not Rejection.UNWANTED:
             return self._usual[form.answers]
         return problem(STATUS[refusal.reason], refusal.reason.value)
 
@@ -417,11 +421,14 @@ class Receiver:
         protocol: Any = request.protocol
         return float(protocol.since) + self._settings.read_timeout_seconds
 
-    def _accepted(self, form: Format, parsed: Parsed, duplicate: int) -> web.Response | Prepared:
+    def _accepted(
+        self, form: Format, request: web.BaseRequest, parsed: Parsed, duplicate: int
+    ) -> web.Response | Prepared:
         answers = form.answers
         if parsed.reply is not None:
             return _answer(answers.status, parsed.reply)
-        if answers.body is not None and (parsed.events or not parsed.rejected or answers.always):
+        taken = parsed.events or not parsed.rejected
+        if answers.body is not None and (taken or _learns_nothing(form, request)):
             return self._usual[answers]
         accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
         if accepted == 1 and not duplicate and not rejected:
@@ -452,6 +459,12 @@ class Receiver:
         if origin in self._origins or ("*" in self._origins and origin.isascii()):
             return (vary, (hdrs.ACCESS_CONTROL_ALLOW_ORIGIN, origin), *_CREDENTIALS)
         return (vary,)
+
+
+def _learns_nothing(form: Format, request: web.BaseRequest) -> bool:
+    """Whether even a bad beacon gets the usual answer."""
+    answers = form.answers
+    return answers.always or (not answers.patient and hdrs.ORIGIN in request.headers)
 
 
 def _place(path: str, form: Format, settings: ReceiverSettings) -> _Place:

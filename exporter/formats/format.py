@@ -70,7 +70,8 @@ class Answers(NamedTuple):
 
     ``body`` None is the account of what was accepted. Who is not ``patient`` would come again at
     once after 429 or 503, or harm somebody: it gets the usual answer, and its beacon is counted
-    as limited or refused. ``always`` means that even a bad beacon gets the usual answer.
+    as limited or refused; in a page, which has an origin, it gets that whatever else is wrong.
+    ``always`` means that even a bad beacon gets the usual answer, wherever it comes from.
     """
 
     status: HTTPStatus = HTTPStatus.ACCEPTED

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.apps import Running, Start
 
 REPORT = b'cid="movie-42",e=ps,sid="s1",sn=1,sta=p,ts=1795227669142,v=2\n'
 PLAYER = "https://player.example.com"
+PAGE = {"Origin": PLAYER}
 STORM = (
     Path(__file__).parents[1]
     / "clients"
@@ -184,12 +185,40 @@ async def test_a_report_that_means_nothing_to_us_is_no_reason_to_call_its_body_b
         (b"[1]", Rejection.INVALID),
     ],
 )
-async def test_a_body_without_any_report_is_refused_and_not_sent_again(
+async def test_a_body_without_any_report_is_refused_but_no_page_is_told(
     app: Running, body: bytes, reason: Rejection
 ) -> None:
+    """dash.js would send it again at once, for ever; who has no origin can be told why."""
     answer = await app.post("/cmcd", body)
+    in_page = await app.post("/cmcd", body, headers=PAGE)
 
     assert (answer.status, answer.json["error"]) == (400, reason)
+    assert (in_page.status, in_page.body) == (204, b"")
+    assert (await app.scrape())[rejected(reason)] == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "status", "reason"),
+    [
+        ({"keys": ("first",)}, {}, 401, Rejection.UNAUTHORISED),
+        ({"beacon_bytes": 1024}, {}, 413, Rejection.TOO_LARGE),
+        ({}, {"Content-Encoding": "br"}, 415, Rejection.UNSUPPORTED_ENCODING),
+        ({}, {"Content-Type": "image/png"}, 415, Rejection.UNSUPPORTED_TYPE),
+    ],
+)
+async def test_no_page_is_told_of_what_it_would_send_again(
+    begin: Start,
+    settings: Mapping[str, Any],
+    headers: Mapping[str, str],
+    status: int,
+    reason: Rejection,
+) -> None:
+    app = await begin(receiver=settings)
+    told = await app.post("/cmcd", REPORT * 100, headers=headers)
+    in_page = await app.post("/cmcd", REPORT * 100, headers={**headers, **PAGE})
+
+    assert (told.status, in_page.status) == (status, 204)
+    assert (await app.scrape())[rejected(reason)] == 2
 
 
 async def test_a_report_that_is_too_new_is_ignored_and_counted(app: Running) -> None:
