@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    COLOURS,
     COUNT,
     PER_MINUTE,
     SECONDS,
@@ -48,7 +49,7 @@ BOARD: Final = Board(
                     question="How did the number of people go?",
                     good="The usual curve of the day; a cliff is an outage.",
                     unit=COUNT,
-                    span=12,
+                    span=13,
                     queries=[
                         Prom('max(video_web_active_people{window="5m"})', "people"),
                     ],
@@ -58,7 +59,7 @@ BOARD: Final = Board(
                     question="Which pages are viewed?",
                     good="The usual mix.",
                     unit=PER_MINUTE,
-                    span=12,
+                    span=11,
                     by="page",
                     stacked=True,
                     queries=[
@@ -104,7 +105,7 @@ BOARD: Final = Board(
                     question="What do people do on pages?",
                     good="The usual mix; errors of the user interface are a thin stripe.",
                     unit=PER_MINUTE,
-                    span=12,
+                    span=10,
                     by="action",
                     stacked=True,
                     queries=[
@@ -117,17 +118,19 @@ BOARD: Final = Board(
                 ),
                 Series(
                     title="How far pages are scrolled",
-                    question="How often is each part (in %) of a page scrolled past?",
-                    good="Lines close together; one far below the others is where people stop.",
+                    question="How far down pages, in percent of their length, do people scroll?"
+                    " A scroll counts at the last quarter that it has passed.",
+                    good="Lines that keep their distances; a gap that widens is where people stop.",
                     unit=PER_MINUTE,
-                    span=6,
+                    span=7,
                     by="milestone",
                     queries=[
                         Prom(
-                            "sum by (milestone) (rate(video_web_scroll_milestones_total"
+                            f'sum(rate(video_web_scroll_milestones_total{{milestone="{part}"}}'
                             "[$__rate_interval])) * 60",
-                            "{{milestone}}",
+                            f"{part} %",
                         )
+                        for part in COLOURS["milestone"]
                     ],
                 ),
                 Series(
@@ -135,7 +138,7 @@ BOARD: Final = Board(
                     question="How many events do pages send whose meaning only they know?",
                     good="Follows the page views; they are counted together, without their names.",
                     unit=PER_MINUTE,
-                    span=6,
+                    span=7,
                     queries=[
                         Prom(
                             "sum(rate(video_web_custom_events_total[$__rate_interval])) * 60",
