@@ -200,7 +200,6 @@ BOARD: Final = Board(
                     good="Hardly any; a jump is a clock, or a release of a client.",
                     unit=PER_MINUTE,
                     by="scored domain",
-                    stacked=True,
                     queries=[
                         Prom(
                             f"sum(rate(video_{domain}_clamped_total[$__rate_interval])) * 60",
@@ -308,15 +307,20 @@ BOARD: Final = Board(
             "Is there room?",
             [
                 Series(
-                    title="Disk free, and the journal's size",
-                    question="Does the journal stay bounded, and is there room for it?",
-                    good="Free is level; the journal is a saw, not a ramp.",
+                    title="Disk free",
+                    question="Is there room for the journal?",
+                    good="Level; a ramp towards zero is a disk that fills, by whomever.",
                     unit=BYTES,
-                    span=12,
-                    queries=[
-                        Prom("exporter_disk_free_bytes", "free {{instance}}"),
-                        Prom("exporter_journal_bytes", "journal {{instance}}"),
-                    ],
+                    span=6,
+                    queries=[Prom("exporter_disk_free_bytes", "{{instance}}")],
+                ),
+                Series(
+                    title="Size of the journal",
+                    question="Does the journal stay bounded?",
+                    good="A saw, not a ramp.",
+                    unit=BYTES,
+                    span=6,
+                    queries=[Prom("exporter_journal_bytes", "{{instance}}")],
                 ),
                 Series(
                     title="Journal growth",
@@ -408,7 +412,6 @@ BOARD: Final = Board(
                     good="None, or the few of a bad line; a wall is somebody slow on purpose.",
                     unit=PER_MINUTE,
                     span=12,
-                    stacked=True,
                     by="cut",
                     queries=[
                         Prom(
