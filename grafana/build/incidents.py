@@ -23,8 +23,14 @@ REAL: Final = 'alertname!="Watchdog", alertstate="firing"'
 SERIOUS: Final = 'alertname!="Watchdog", alertstate="firing", severity=~"critical|high"'
 
 # One query for each, so that the gravest comes first.
+NAMES: Final = {"info": "info (reports)"}
+"""More than the bare name; Grafana leaves as much room beside bars as the longest one needs."""
+
 FIRING: Final = [
-    Prom(f'count(ALERTS{{{REAL}, severity="{severity}"}}) or vector(0)', severity)
+    Prom(
+        f'count(ALERTS{{{REAL}, severity="{severity}"}}) or vector(0)',
+        NAMES.get(severity, severity),
+    )
     for severity in COLOURS["severity"]
 ]
 

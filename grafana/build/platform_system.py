@@ -54,7 +54,7 @@ BOARD: Final = Board(
                     good="Yes everywhere; a service that is missing here is not checked.",
                     unit=YES_NO,
                     span=24,
-                    height=4,
+                    height=5,
                     steps=((None, "#D55E00"), (1.0, "#009E73")),
                     queries=[
                         Prom(
