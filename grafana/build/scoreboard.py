@@ -165,6 +165,7 @@ BOARD: Final = Board(
                     " target?",
                     good="All of them known, and all at target.",
                     unit=COUNT,
+                    by="kpis",
                     span=12,
                     height=_height(("Playback",)),
                     queries=[

@@ -281,7 +281,13 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
     "tag": {"video": BLUE, "course": ORANGE, "fingerprint": GREEN},
     "answer": {"2xx": GREEN, "4xx": ORANGE, "5xx": VERMILION, "other": GREY},
     "lately": {"5 min": GREY, "1 h": BLUE},
-    "burn": {"30m": SKY, "6h": BLUE, "3d": PURPLE},
+    "burn": {"30m": GREY, "6h": BLUE, "3d": GREEN},
+    "kpis": {
+        "defined": GREY,
+        "with data": BLUE,
+        "at target": GREEN,
+        "at or beyond critical": VERMILION,
+    },
     "scored domain": {
         "upload": BLUE,
         "generation": ORANGE,

@@ -358,7 +358,7 @@ BOARD: Final = Board(
                     " hour, how many completed?",
                     good="Lines close together and near 100 %.",
                     unit=SHARE,
-                    span=12,
+                    span=13,
                     by="region",
                     least=None,
                     most=1,
@@ -378,7 +378,7 @@ BOARD: Final = Board(
                     question="How many uploads end each minute on each continent?",
                     good="Each follows its own day; a continent that vanishes is cut off.",
                     unit=PER_MINUTE,
-                    span=12,
+                    span=11,
                     by="region",
                     stacked=True,
                     queries=[
