@@ -76,7 +76,7 @@ BOARD: Final = Board(
                     good="Rows alike; one that stands out should get less of the work.",
                     unit=COUNT,
                     span=24,
-                    height=6,
+                    height=7,
                     queries=[
                         Prom(
                             f"sum by (provider) (increase(video_generation_ended_total{{{CHOSEN}}}"
@@ -197,9 +197,9 @@ BOARD: Final = Board(
                     height=8,
                     queries=[
                         Prom(
-                            f"sum(increase(video_generation_attempts_total{{{CHOSEN}}}[$__range]))"
-                            f" / sum(increase(video_generation_ended_total{{{CHOSEN}}}"
-                            "[$__range]))",
+                            "round(sum(increase(video_generation_attempts_total"
+                            f"{{{CHOSEN}}}[$__range])) / sum(increase("
+                            f"video_generation_ended_total{{{CHOSEN}}}[$__range])), 0.01)",
                             "attempts",
                         )
                     ],

@@ -282,7 +282,7 @@ BOARD: Final = Board(
                     " same ratio. A dash is a ratio that the vendor does not have.",
                     unit=SHARE,
                     span=24,
-                    height=6,
+                    height=7,
                     queries=[
                         _by_vendor(
                             conviva="video_start_failure:ratio", bitmovin="startup_failed:ratio"
