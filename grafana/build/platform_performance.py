@@ -48,13 +48,13 @@ BOARD: Final = Board(
         Row(
             "Which route is slow?",
             [
-                kpis.by_segment("response_time_mean_seconds", "route", span=12),
+                kpis.by_segment("response_time_mean_seconds", "route", span=11),
                 Spread(
                     title="Response times",
                     question="How are the times of the API's answers spread?",
                     good="One band at the bottom; a second band is a slow route or a slow store.",
                     unit=SECONDS,
-                    span=12,
+                    span=13,
                     queries=[
                         Prom(
                             "sum by (le) (increase(video_api_duration_seconds_bucket"

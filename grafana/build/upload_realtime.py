@@ -184,7 +184,7 @@ BOARD: Final = Board(
                     question="What kind of error do uploads meet, whether they survive it or not?",
                     good="Few and mixed; one type that rises alone names the cause.",
                     unit=PER_MINUTE,
-                    span=12,
+                    span=11,
                     by="upload error_type",
                     stacked=True,
                     queries=[
@@ -206,7 +206,7 @@ BOARD: Final = Board(
                         Prom('sort_desc(upload:errors:increase{window="1d"})', "{{error_type}}")
                     ],
                 ),
-                kpis.worst("upload_success_ratio", span=6),
+                kpis.worst("upload_success_ratio", span=7),
                 kpis.over_time("api_error_ratio", span=8),
                 kpis.over_time("upload_chunk_first_try_ratio", span=8),
                 kpis.over_time("storage_available", span=8),

@@ -93,7 +93,8 @@ BOARD: Final = Board(
                             Prom(
                                 f"histogram_quantile({quantile}, sum by (route, le) (rate("
                                 f"video_api_duration_seconds_bucket{{{ROUTES}}}"
-                                "[$__rate_interval])))",
+                                # Not the routes that nobody calls, which are NaN.
+                                "[$__rate_interval]))) >= 0",
                                 "{{route}}",
                             )
                         ],
@@ -123,7 +124,7 @@ BOARD: Final = Board(
                     question="What kind of error do failed calls end with?",
                     good="Few and mixed; timeouts alone mean load, storage alone means storage.",
                     unit=PER_MINUTE,
-                    span=12,
+                    span=11,
                     by="upload error_type",
                     stacked=True,
                     queries=[
@@ -140,7 +141,7 @@ BOARD: Final = Board(
                     " often?",
                     good="Empty, or single figures; the top row is the first thing to look into.",
                     unit=COUNT,
-                    span=12,
+                    span=13,
                     queries=[
                         Prom(
                             f"sum by (route, error_type) (increase(video_api_errors_total"

@@ -113,8 +113,8 @@ BOARD: Final = Board(
         Row(
             "Where?",
             [
-                kpis.by_segment("web_error_ratio", "route", span=12),
-                kpis.by_segment("web_error_ratio", "error_type", span=12),
+                kpis.by_segment("web_error_ratio", "route", span=13),
+                kpis.by_segment("web_error_ratio", "error_type", span=11),
                 Series(
                     title="Page views with an error by device",
                     question="Which share of the page views of a device met an error? Last hour.",
