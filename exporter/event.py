@@ -24,6 +24,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._
 """
 
 Text = Annotated[str, Meta(max_length=4096)]
+_NAME: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 """Free text of a client; it never leaves the parser except as a class or a fingerprint."""
 
 Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
@@ -166,6 +167,15 @@ class Cleaner(Protocol):
     def sample(self, text: str, longest: int) -> str:
         """The technical words of a text, of at most ``longest`` characters, "…" for all others."""
         ...
+
+
+def trial_of(experiment: Any, variant: Any) -> dict[str, Any]:
+    """Fields of an event, of what a page says of an A/B test: none unless both are names."""
+    if not isinstance(experiment, str) or not isinstance(variant, str):
+        return {}
+    if not _NAME.fullmatch(experiment) or not _NAME.fullmatch(variant):
+        return {}
+    return {"experiment": experiment, "variant": variant}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

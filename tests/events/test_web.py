@@ -168,16 +168,6 @@ def test_keys_are_spelt_in_several_ways(spelling: dict[str, str]) -> None:
     assert msgspec.structs.replace(event, id=None) == expected
 
 
-def test_a_trial_of_a_tracker_is_the_trial_of_the_event() -> None:
-    tags = {"url": "/", "experiment": "frame", "variant": "gold"}
-    (event,) = parse("/api/metrics", {"name": "web_vitals_cls", "value": 0, "tags": tags}).events
-    assert event.trial == "frame/gold"
-
-    tags["variant"] = "for ann@example.com"
-    (event,) = parse("/api/metrics", {"name": "web_vitals_cls", "value": 0, "tags": tags}).events
-    assert event.trial is None
-
-
 # -- what may be written down ----------------------------------------------------------------
 
 CANARIES = (

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from exporter.event import UNKNOWN_COUNTRY, Beacon, Cleaner, Event, Name, Received, Text
+from exporter.event import UNKNOWN_COUNTRY, Beacon, Cleaner, Event, Name, Received, Text, trial_of
 from exporter.events.playback.classes import BeaconFormat
 from exporter.events.playback.told import Finished, Progressed, Requested
 
@@ -28,6 +28,8 @@ class View(msgspec.Struct, gc=False):
     user_id: Text | int | None = None
     video_duration_seconds: float | None = None
     is_preview: bool | None = None
+    experiment: Any = None
+    variant: Any = None
 
 
 class Progress(msgspec.Struct, gc=False):
@@ -40,6 +42,8 @@ class Progress(msgspec.Struct, gc=False):
     seek_count: float | None = None
     average_playback_speed: float | None = None
     quality_changes: float | None = None
+    experiment: Any = None
+    variant: Any = None
 
 
 def view(body: View, received: Received, cleaner: Cleaner) -> Iterable[Event]:
@@ -55,6 +59,7 @@ def view(body: View, received: Received, cleaner: Cleaner) -> Iterable[Event]:
         preview=bool(body.is_preview),
         viewer=cleaner.who(viewer),
         **_sender(received),
+        **trial_of(body.experiment, body.variant),
     )
 
 
@@ -82,6 +87,7 @@ def _totals(body: Progress) -> dict[str, Any]:
         "seeks": body.seek_count,
         "quality_changes": body.quality_changes,
         "speed": body.average_playback_speed,
+        **trial_of(body.experiment, body.variant),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.event import Beacon, Cleaner, Event, Name, Network, Received, Text
+from exporter.event import Beacon, Cleaner, Event, Name, Network, Received, Text, trial_of
 from exporter.events.upload.classes import ErrorType, Outcome
 from exporter.events.upload.measured import Measured
 from exporter.events.upload.reported import (
@@ -67,6 +67,8 @@ class PerformanceReport(Wire, rename="camel", gc=False):
     system_info: SystemInfo | None = None
     success: bool | None = None
     upload_id: Name | None = None
+    experiment: Any = None
+    variant: Any = None
 
 
 class Interaction(Wire, rename="camel", gc=False):
@@ -84,6 +86,8 @@ class ExperienceReport(Wire, rename="camel", gc=False):
     interactions: list[Interaction] | None = None
     is_abandonment: bool | None = None
     user_agent: Text | None = None
+    experiment: Any = None
+    variant: Any = None
 
 
 class Heap(Wire, gc=False):
@@ -170,6 +174,7 @@ def performance(body: PerformanceReport, received: Received, cleaner: Cleaner) -
             first_try,
         ),
         success=body.success,
+        **trial_of(body.experiment, body.variant),
     )
 
 
@@ -203,6 +208,7 @@ def experience(body: ExperienceReport, received: Received, cleaner: Cleaner) -> 
         rating=_rating(interactions),
         abandon_hint=bool(body.is_abandonment)
         or any(i.type == "abandonment_detected" for i in interactions),
+        **trial_of(body.experiment, body.variant),
     )
 
 

@@ -24,6 +24,7 @@ from exporter.event import (
     Received,
     Text,
     Unfit,
+    trial_of,
 )
 from exporter.events.web import told
 from exporter.events.web.classes import Action, ErrorType, Phase, Rating, Vital
@@ -98,7 +99,6 @@ FIELD_OF: Final = {key: name for name, keys in _SPELLINGS.items() for key in key
 """By the keys of tags, of errors and of data: what each says."""
 
 LONG: Final = frozenset({"page_url", "url", "user_agent"})
-_TRIAL: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
 def _known(said: Json) -> dict[str, str]:
@@ -134,11 +134,7 @@ def _about(known: Known, received: Received) -> dict[str, Any]:
         "network": Network(get("network", "other")),
         "country": None if country == UNKNOWN_COUNTRY else country,
     }
-    if "experiment" in known:
-        for name in ("experiment", "variant"):
-            half = get(name, "")
-            about[name] = half if _TRIAL.fullmatch(half) else None
-    return about
+    return about | trial_of(get("experiment"), get("variant"))
 
 
 def when(timestamp: float | str | None) -> float | None:
