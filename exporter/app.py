@@ -8,6 +8,7 @@ what is queued, save, let go.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -83,6 +84,10 @@ class TooOldError(Exception):
 
 class UnknownLifecycleError(ValueError):
     """A setting names a lifecycle that no domain has."""
+
+
+class TakenPortError(OSError):
+    """A port is in use already; the message says which setting names it."""
 
 
 class Application:
@@ -215,6 +220,7 @@ class Application:
             self._health.handle,
             settings.operations.host,
             settings.operations.port,
+            setting="EXPORTER_OPERATIONS__PORT",
             crowd=Crowd(MOST_OPERATORS, OPERATOR_SECONDS, self._cut),
             tls=tls(settings.operations),
         )
@@ -239,6 +245,7 @@ class Application:
             receiver.handle,
             settings.receiver.host,
             settings.receiver.port,
+            setting="EXPORTER_RECEIVER__PORT",
             crowd=self._crowd,
             keepalive_timeout=settings.receiver.keepalive_seconds,
             most_bytes=settings.receiver.batch_bytes,
@@ -383,6 +390,7 @@ async def _listen(
     host: str,
     port: int,
     *,
+    setting: str,
     crowd: Crowd,
     keepalive_timeout: float = 75.0,
     most_bytes: int = 1024,
@@ -408,7 +416,15 @@ async def _listen(
     runner = web.ServerRunner(server, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     site = Site(runner, host, port, crowd=crowd, tls=tls, at_once=at_once)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise TakenPortError(
+            f"{host}:{port} is in use already: choose another port with {setting}, or see "
+            f"who has it with `ss -ltnp 'sport = :{port}'` (as root, it names every process)"
+        ) from error
     return runner, site.port
 
 

@@ -20,10 +20,11 @@ from typing import Any, Final
 
 import aiohttp
 
-from exporter import app, checkpoint, probes
+from exporter import app, checkpoint, journal, probes
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.events import DOMAINS
 from exporter.formats.webhooks.signature import UnusableSecretError
+from exporter.record import UnreadableJournalError
 from exporter.settings import EmptySecretError, Influx, Settings, effective, without_password
 
 _OF_PORTS: Final = {
@@ -41,6 +42,7 @@ async def check(settings: Settings) -> int:
         *_catalogue(settings),
         *_lifecycles(settings),
         *_directory(settings),
+        *_kept(settings),
         *_ports(settings),
         *_senders(settings),
         *_files(settings),
@@ -102,6 +104,17 @@ def _directory(settings: Settings) -> Iterable[Finding]:
         f", below EXPORTER_JOURNAL__FLOOR_BYTES ({floor}): beacons get 503" if free < floor else ""
     )
     yield bool(fault), f"journal: {directory}, with {free // 2**20} MiB free{fault}"
+
+
+def _kept(settings: Settings) -> Iterable[Finding]:
+    """Files that the start would refuse; what cannot even be looked for is another finding."""
+    for name, look in (("journal", journal.look), ("state", checkpoint.look)):
+        try:
+            look(settings.journal.directory / f"{name}.db")
+        except (UnreadableJournalError, checkpoint.UnreadableStateError) as error:
+            yield True, f"{name}: {error}"
+        except OSError:
+            continue
 
 
 def _ports(settings: Settings) -> Iterable[Finding]:

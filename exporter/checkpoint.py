@@ -10,16 +10,22 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from exporter.database import connect
+from exporter.database import connect, schema, why
 from exporter.pipeline import FORGOTTEN
 from exporter.record import Refusal
 from exporter.roster import Value
+
+LOST: Final = (
+    "counters, sessions, ids that are remembered, points that wait for InfluxDB and refused beacons"
+)
+"""What is nowhere else but in the state file."""
 
 
 class StateInUseError(Exception):
@@ -128,11 +134,13 @@ class StateFile:
         self._path = path
         self._most_outbox_bytes = most_outbox_bytes
         self._version = 0
-        try:
+        with self.readable():
             self._db = connect(path)
             upgrade(self._db, path)
-        except sqlite3.Error as error:
-            raise UnreadableStateError(f"{path}: {error}") from error
+
+    def readable(self) -> AbstractContextManager[None]:
+        """Within it, what SQLite says is an UnreadableStateError: for the start."""
+        return _readable(self._path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -140,6 +148,10 @@ class StateFile:
 
     def load(self) -> Saved:
         """The last checkpoint; of an empty state, position 0 and nothing else."""
+        with self.readable():
+            return self._load()
+
+    def _load(self) -> Saved:
         position, now, stamps, generation, turned = self._db.execute(
             "SELECT * FROM mark"
         ).fetchone()
@@ -332,23 +344,43 @@ def _transaction(db: sqlite3.Connection, work: Callable[[], T]) -> T:
 
 def upgrade(db: sqlite3.Connection, path: Path) -> None:
     """Bring a state file to today's schema, in one transaction."""
-    (schema,) = db.execute("PRAGMA user_version").fetchone()
-    if schema > len(UPGRADES):
-        raise UnreadableStateError(
-            f"{path} has schema {schema} and this release knows {len(UPGRADES)}: "
-            "start the newer release"
-        )
-
-    if schema == len(UPGRADES):
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    _refuse_newer(found, path)
+    if found == len(UPGRADES):
         return
 
     def apply() -> None:
-        for statements in UPGRADES[schema:]:
+        for statements in UPGRADES[found:]:
             for statement in statements:
                 db.execute(statement)
         db.execute(f"PRAGMA user_version={len(UPGRADES)}")
 
     _transaction(db, apply)
+
+
+def _refuse_newer(found: int, path: Path) -> None:
+    if found > len(UPGRADES):
+        raise UnreadableStateError(
+            f"{path} has schema {found} and this release knows {len(UPGRADES)}: "
+            "start the newer release"
+        )
+
+
+def look(path: Path) -> None:
+    """UnreadableStateError where the start would be refused because of the file; changes nothing.
+
+    Only its beginning is looked at: it may be large.
+    """
+    with _readable(path):
+        _refuse_newer(schema(path) or 0, path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UnreadableStateError(why(path, error, LOST)) from error
 
 
 def holder(directory: Path) -> str:

@@ -102,8 +102,9 @@ class Engine:
             if self.replayed % REPLAY_STRETCH == 0:
                 self._save_early()
         self.clock.not_before(pipeline.now)
-        self.backlog = self._state.backlog()
-        self.dead_letters = self._state.dead_letters()
+        with self._state.readable():
+            self.backlog = self._state.backlog()
+            self.dead_letters = self._state.dead_letters()
 
     def _save_early(self) -> None:
         """Save within a replay; where that fails, as on a full disk, it is done later.

@@ -16,12 +16,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
 
-from exporter.database import connect
-from exporter.record import VERSION, Codec, Entry, UnreadableJournalError
+from exporter.database import connect, remedy, schema, why
+from exporter.record import VERSION, Codec, DamagedRecordError, Entry, UnreadableJournalError
 
 log = logging.getLogger(__name__)
 
 SCHEMA: Final = 1
+LOST: Final = "beacons of the last seconds before it stopped, which no checkpoint holds yet"
+"""What is nowhere else but in the journal."""
+
 MOST_ENTRIES: Final = 2000
 """Entries in one commit at the most, so that one commit stays short."""
 
@@ -57,7 +60,11 @@ class Journal:
         self._next = self._last() + 1
 
     def _last(self) -> int:
-        row = self._db.execute("SELECT max(first + count - 1) FROM batch").fetchone()
+        try:
+            row = self._db.execute("SELECT max(first + count - 1) FROM batch").fetchone()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise UnreadableJournalError(why(self._path, error, LOST)) from error
         return int(row[0] or 0)
 
     @property
@@ -84,6 +91,12 @@ class Journal:
 
     def read(self, after: int) -> Iterator[tuple[int, Entry]]:
         """The entries behind a position, each with its own position; only before start()."""
+        try:
+            yield from self._read(after)
+        except sqlite3.Error as error:
+            raise UnreadableJournalError(why(self._path, error, LOST)) from error
+
+    def _read(self, after: int) -> Iterator[tuple[int, Entry]]:
         rows = self._db.execute(
             "SELECT first, version, body FROM batch WHERE first + count > ? ORDER BY first",
             (after + 1,),
@@ -92,7 +105,10 @@ class Journal:
             try:
                 entries = self._codec.decode(version, body)
             except UnreadableJournalError as error:
-                raise UnreadableJournalError(f"{self._path}, row {first}: {error}") from error
+                says = f"{self._path}, row {first}: {error}"
+                if isinstance(error, DamagedRecordError):
+                    says += f"; {remedy(self._path, LOST)}"
+                raise UnreadableJournalError(says) from error
             for offset, entry in enumerate(entries):
                 if first + offset > after:
                     yield first + offset, entry
@@ -200,17 +216,35 @@ def _nobody(commit: Commit) -> None:
 def _open(path: Path) -> sqlite3.Connection:
     try:
         db = connect(path)
-        (schema,) = db.execute("PRAGMA user_version").fetchone()
-        if schema < SCHEMA:
-            _create(db)
-        if schema <= SCHEMA:
-            return db
+        try:
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            _refuse_newer(found, path)
+            if found < SCHEMA:
+                _create(db)
+        except BaseException:
+            db.close()
+            raise
     except sqlite3.Error as error:
-        raise UnreadableJournalError(f"{path}: {error}") from error
-    db.close()
-    raise UnreadableJournalError(
-        f"{path} has schema {schema} and this release knows {SCHEMA}: start the newer release"
-    )
+        raise UnreadableJournalError(why(path, error, LOST)) from error
+    return db
+
+
+def _refuse_newer(found: int, path: Path) -> None:
+    if found > SCHEMA:
+        raise UnreadableJournalError(
+            f"{path} has schema {found} and this release knows {SCHEMA}: start the newer release"
+        )
+
+
+def look(path: Path) -> None:
+    """UnreadableJournalError where the start would be refused for the file; changes nothing.
+
+    Only its beginning is looked at: it may be large.
+    """
+    try:
+        _refuse_newer(schema(path) or 0, path)
+    except sqlite3.Error as error:
+        raise UnreadableJournalError(why(path, error, LOST)) from error
 
 
 def _create(db: sqlite3.Connection) -> None:

@@ -52,6 +52,10 @@ class UnreadableJournalError(Exception):
     """The journal was written by a newer release, or is damaged; the message says which."""
 
 
+class DamagedRecordError(UnreadableJournalError):
+    """A record is not what any release wrote."""
+
+
 class Codec:
     """Entries to bytes and back, for the event types of the domains."""
 
@@ -90,4 +94,4 @@ class Codec:
         try:
             return reader(body)
         except msgspec.DecodeError as error:
-            raise UnreadableJournalError(f"a journal row cannot be decoded: {error}") from error
+            raise DamagedRecordError(f"a journal row cannot be decoded: {error}") from error

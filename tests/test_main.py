@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -455,6 +455,67 @@ def test_files_that_cannot_be_read_stop_the_start_and_are_named(
     assert says in said.err
     assert file in said.err
     assert len(said.err.splitlines()) == 1
+
+
+LOST = {
+    "journal.db": "beacons of the last seconds before it stopped, which no checkpoint holds yet",
+    "state.db": "counters, sessions, ids that are remembered, points that wait for InfluxDB and "
+    "refused beacons",
+}
+
+
+@pytest.mark.parametrize("file", LOST)
+def test_a_damaged_file_says_what_to_do_and_that_helps(
+    here: Here, tmp_path: Path, file: str
+) -> None:
+    path = tmp_path / "state" / file
+    damaged(path)
+    for said in (run(tmp_path, "serve"), here("check")):
+        (line,) = [line for line in (said.out + said.err).splitlines() if "backup" in line]
+        assert line.removeprefix(f"FAULT {file.removesuffix('.db')}: ") == (
+            f"{path}: file is not a database; it is damaged: restore a backup of the whole folder, "
+            f"or move {file}* away and start without it, which loses {LOST[file]}"
+        )
+    for each in path.parent.glob(f"{file}*"):
+        each.rename(tmp_path / each.name)
+    with serving(tmp_path) as (_, started):
+        assert started["replayed"] == 0
+
+
+@pytest.mark.parametrize(("file", "pages"), [("journal.db", ["batch"]), ("state.db", ["counter"])])
+def test_a_file_that_is_damaged_further_back_is_one_sentence_too(
+    here: Here, tmp_path: Path, file: str, pages: list[str]
+) -> None:
+    with serving(tmp_path) as (process, _):
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+    path = tmp_path / "state" / file
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", pages).fetchone()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * size : root * size] = b"\xff" * size
+    path.write_bytes(content)
+    said = here("serve")
+
+    assert said.code == 2
+    assert said.err.startswith(f"{path}: database disk image is malformed; it is damaged: restore")
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["RECEIVER", "OPERATIONS"])
+def test_a_port_that_is_taken_names_its_setting(tmp_path: Path, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = run(tmp_path, "serve", **{f"EXPORTER_{name}__PORT": str(port)})
+
+    assert said == (
+        2,
+        "",
+        f"127.0.0.1:{port} is in use already: choose another port with EXPORTER_{name}__PORT, or "
+        f"see who has it with `ss -ltnp 'sport = :{port}'` (as root, it names every process)\n",
+    )
 
 
 @pytest.mark.parametrize(
