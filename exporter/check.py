@@ -1,11 +1,13 @@
 """``python -m exporter check``: the effective settings, secrets starred, and what they point to.
 
-Every finding is one sentence, and one about a fault says what to do. A check leaves nothing behind.
+Every finding is one sentence, and one about a fault says what to do; a hint is about what may be
+meant as it is. A check leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import errno
 import os
 import shutil
@@ -23,6 +25,7 @@ import aiohttp
 from exporter import app, checkpoint, journal, probes
 from exporter.catalogue import Catalogue, OverBudgetError
 from exporter.events import DOMAINS
+from exporter.formats.faro import CLOCKS
 from exporter.formats.webhooks.signature import UnusableSecretError
 from exporter.record import UnreadableJournalError
 from exporter.settings import EmptySecretError, Influx, Settings, effective, without_password
@@ -45,6 +48,7 @@ async def check(settings: Settings) -> int:
         *_kept(settings),
         *_ports(settings),
         *_senders(settings),
+        *_measurements(settings),
         *_files(settings),
         *[each async for each in _influx(settings)],
         *await _probes(settings),
@@ -52,6 +56,8 @@ async def check(settings: Settings) -> int:
     ]
     for fault, text in findings:
         sys.stdout.write(f"{'FAULT' if fault else 'ok   '} {text}\n")
+    for text in _hints(settings):
+        sys.stdout.write(f"hint  {text}\n")
     return int(any(fault for fault, _ in findings))
 
 
@@ -166,6 +172,29 @@ def _senders(settings: Settings) -> Iterable[Finding]:
             True,
             "receiver: EXPORTER_RECEIVER__COUNTRY_HEADER is believed from proxies alone, and "
             "EXPORTER_RECEIVER__PROXIES names none",
+        )
+
+
+def _measurements(settings: Settings) -> Iterable[Finding]:
+    suffixes = tuple(clock.suffix for clock in CLOCKS)
+    names = [name for name in settings.faro.measurements if not name.endswith(suffixes)]
+    if names:
+        yield (
+            True,
+            f"faro: {', '.join(names)} of EXPORTER_FARO__MEASUREMENTS never reach Prometheus: only "
+            f"what ends in {' or '.join(suffixes)} is a time, everything else is points only",
+        )
+
+
+def _hints(settings: Settings) -> Iterable[str]:
+    known = settings.cmcd.targets
+    for name in sorted(set(settings.cmcd.unwanted_targets) - set(known)):
+        near = difflib.get_close_matches(name, known, 1)
+        guess = "".join(f"; did you mean {each}?" for each in near)
+        # It may well be one that players were given before it was taken off the list.
+        yield (
+            f"cmcd: {name} of EXPORTER_CMCD__UNWANTED_TARGETS is none of EXPORTER_CMCD__TARGETS "
+            f"({', '.join(sorted(known))}){guess}"
         )
 
 

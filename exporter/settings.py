@@ -95,6 +95,13 @@ def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def _header(name: str) -> str:
+    """A name that no header can have (RFC 9110, token) would never be found."""
+    if name and re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) is None:
+        raise ValueError(f"{name!r} is no name of a header such as X-Country")
+    return name
+
+
 def _on_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -159,6 +166,7 @@ class Receiver(Part):
     split = field_validator("keys", "origins", "proxies", "key_rates", "key_quotas", mode="before")(
         _split
     )
+    header = field_validator("country_header")(_header)
 
     @model_validator(mode="after")
     def are_for_keys(self) -> Self:
@@ -529,6 +537,8 @@ class Tusd(Part):
         description="Header in which what stands before tusd names the client's country "
         "(ISO 3166-1).",
     )
+
+    header = field_validator("country_header")(_header)
 
     def knobs(self) -> tusd.Knobs:
         """As the format takes them."""

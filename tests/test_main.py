@@ -284,6 +284,10 @@ MISTAKES = {
     "LABELS__EXPERIMENTS=button": "EXPORTER_LABELS__EXPERIMENTS: "
     "button is not given as experiment/variant",
     "PROBES__TARGETS=api": "EXPORTER_PROBES__TARGETS: api is not given as service=http://host/path",
+    "RECEIVER__COUNTRY_HEADER=X-Country:": "EXPORTER_RECEIVER__COUNTRY_HEADER: "
+    "'X-Country:' is no name of a header such as X-Country",
+    "TUSD__COUNTRY_HEADER=CF IPCountry": "EXPORTER_TUSD__COUNTRY_HEADER: "
+    "'CF IPCountry' is no name of a header such as X-Country",
     "OPERATIONS__HOST=0.0.0.0": "EXPORTER_OPERATIONS: 0.0.0.0 is not on loopback: "
     "EXPORTER_OPERATIONS__TOKEN_FILE is needed",
     "OPERATIONS__CERTIFICATE=/a": "EXPORTER_OPERATIONS: "
@@ -325,6 +329,9 @@ FAULTS = {
     "knows (EXPORTER_INFLUX__URL)",
     "INFLUX__URL=http://127.0.0.1:1": "influx: http://127.0.0.1:1 cannot be reached: "
     "Connection refused (EXPORTER_INFLUX__URL)",
+    "FARO__MEASUREMENTS=a.b_ms,cart.items,a.b_seconds,cart.price": "faro: cart.items, cart.price "
+    "of EXPORTER_FARO__MEASUREMENTS never reach Prometheus: only what ends in _ms or _seconds is a "
+    "time, everything else is points only",
     'SESSIONS__SILENCE_SECONDS={"download": 60}': "sessions: EXPORTER_SESSIONS__SILENCE_SECONDS "
     "names no lifecycle: download; there are activity, ",
 }
@@ -342,6 +349,55 @@ def test_what_does_not_fit_is_one_sentence(here: Here, tmp_path: Path, mistake: 
     shown = FAULTS[mistake].replace("FOLDER", str(tmp_path))
     assert fault.startswith(f"FAULT {shown}")
     assert fault == f"FAULT {shown}" or shown.endswith(" ")
+
+
+@pytest.mark.parametrize(
+    ("unwanted", "hints"),
+    [
+        ("", []),
+        ("hls.js,shaka", []),
+        (
+            "hlsjs,roku",
+            [
+                "cmcd: hlsjs of EXPORTER_CMCD__UNWANTED_TARGETS is none of EXPORTER_CMCD__TARGETS "
+                "(dash.js, hls.js, native, shaka); did you mean hls.js?",
+                "cmcd: roku of EXPORTER_CMCD__UNWANTED_TARGETS is none of EXPORTER_CMCD__TARGETS "
+                "(dash.js, hls.js, native, shaka)",
+            ],
+        ),
+    ],
+)
+def test_a_target_that_may_be_a_slip_is_a_hint_and_no_fault(
+    here: Here, unwanted: str, hints: list[str]
+) -> None:
+    said = here("check", EXPORTER_CMCD__UNWANTED_TARGETS=unwanted)
+
+    assert said.code == 0
+    found = [line for line in said.out.splitlines() if line.startswith("hint ")]
+    assert found == [f"hint  {hint}" for hint in hints]
+
+
+@pytest.mark.parametrize("name", ["RECEIVER", "TUSD"])
+def test_every_name_that_a_header_can_have_is_taken(here: Here, name: str) -> None:
+    header = {f"EXPORTER_{name}__COUNTRY_HEADER": "X_country!#$%&'*+-.^`|~1"}
+
+    assert here("check", EXPORTER_RECEIVER__PROXIES="127.0.0.1/32", **header).code == 0
+
+
+def test_check_leaves_the_files_of_an_instance_as_they_are(here: Here, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+
+    def files() -> dict[str, bytes]:
+        return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+    with serving(tmp_path) as (process, _):
+        assert here("check").code == 0
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+    before = files()
+    assert {"journal.db", "state.db"} <= before.keys()
+    assert here("check").code == 0
+    assert files() == before
 
 
 def test_a_file_without_a_secret_does_not_open_the_numbers_to_everybody(
@@ -456,6 +512,13 @@ def test_files_that_cannot_be_read_stop_the_start_and_are_named(
     assert file in said.err
     assert len(said.err.splitlines()) == 1
 
+    said = here("check")
+    (fault,) = [line for line in said.out.splitlines() if line.startswith("FAULT ")]
+
+    assert said.code == 1
+    assert says in fault
+    assert file in fault
+
 
 LOST = {
     "journal.db": "beacons of the last seconds before it stopped, which no checkpoint holds yet",
@@ -482,9 +545,9 @@ def test_a_damaged_file_says_what_to_do_and_that_helps(
         assert started["replayed"] == 0
 
 
-@pytest.mark.parametrize(("file", "pages"), [("journal.db", ["batch"]), ("state.db", ["counter"])])
+@pytest.mark.parametrize(("file", "table"), [("journal.db", "batch"), ("state.db", "counter")])
 def test_a_file_that_is_damaged_further_back_is_one_sentence_too(
-    here: Here, tmp_path: Path, file: str, pages: list[str]
+    here: Here, tmp_path: Path, file: str, table: str
 ) -> None:
     with serving(tmp_path) as (process, _):
         process.terminate()
@@ -493,7 +556,9 @@ def test_a_file_that_is_damaged_further_back_is_one_sentence_too(
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode=DELETE")
         (size,) = db.execute("PRAGMA page_size").fetchone()
-        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", pages).fetchone()
+        (root,) = db.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
+        ).fetchone()
     content = bytearray(path.read_bytes())
     content[(root - 1) * size : root * size] = b"\xff" * size
     path.write_bytes(content)
