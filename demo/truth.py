@@ -69,7 +69,9 @@ class Truth:
         ended, chunks = "video_upload_ended_total", "video_upload_chunks_total"
         completed, failed = total(ended, outcome="completed"), total(ended, outcome="failed")
         followed = {"source": "lifecycle"}
-        checks = "video_storage_operations_total"
+        asked, looked = "video_storage_operations_total", {}
+        if not total(asked):
+            asked, looked = "video_service_checks_total", {"service": "storage"}
         small = values("video_upload_duration_by_network_seconds", **followed)
         kpis = {
             "upload_success_ratio": _ratio(completed, completed + failed),
@@ -101,8 +103,8 @@ class Truth:
                 total("video_storage_original_bytes_total"),
                 total("video_storage_stored_bytes_total"),
             ),
-            "storage_available": float(total(checks, result="ok") > 0)
-            if total(checks)
+            "storage_available": float(total(asked, **looked, result="ok") > 0)
+            if total(asked, **looked)
             else math.nan,
         }
         return {kpi: value for kpi, value in kpis.items() if not math.isnan(value)}
