@@ -6,6 +6,7 @@ Alertmanager nobody but their owner knows them, so they get a placeholder that l
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Final
 FOLDER: Final = Path(__file__).resolve().parent.parent / ".secrets"
 
 OURS: Final = ("grafana_password", "influx_password", "influx_token", "operations_token")
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o644
 CHANNELS: Final = {
     "slack_url": "http://127.0.0.1:9/slack",
     "smtp_password": "none",
@@ -24,12 +27,22 @@ CHANNELS: Final = {
 def write(folder: Path) -> list[str]:
     """Write what is missing in ``folder``; returns the names of what was written."""
     wanted = {name: secrets.token_urlsafe(32) for name in OURS} | CHANNELS
-    # Containers run as several users and are given single files: the folder is the protection.
-    folder.mkdir(mode=0o700, exist_ok=True)
+    # Containers run as several users and are given single files, with the modes that these have
+    # here: everybody may read a file, and the folder, which no container sees, is the protection.
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    folder.chmod(FOLDER_MODE)
     missing = [name for name in wanted if not (folder / name).exists()]
     for name in missing:
         (folder / name).write_text(wanted[name])
+    for name in wanted:
+        _let_read(folder / name)
     return missing
+
+
+def _let_read(file: Path) -> None:
+    """Whatever the umask was; not of what lies elsewhere or is another's, which they look after."""
+    if not file.is_symlink() and file.stat().st_uid == os.geteuid():
+        file.chmod(FILE_MODE)
 
 
 if __name__ == "__main__":

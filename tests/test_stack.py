@@ -247,6 +247,27 @@ def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
     assert (folder / "slack_url").read_text() == "mine"
 
 
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o000], ids=oct)
+def test_containers_may_read_the_secrets_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    folder, elsewhere = tmp_path / "secrets", tmp_path / "elsewhere"
+    before = os.umask(umask)
+    try:
+        folder.mkdir()
+        (folder / "slack_url").write_text("mine")
+        elsewhere.write_text("not for everybody")
+        elsewhere.chmod(0o600)
+        (folder / "smtp_password").symlink_to(elsewhere)
+        secrets.write(folder)
+    finally:
+        os.umask(before)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
+
+    assert modes.pop("smtp_password") == 0o600
+    assert modes.keys() == {*secrets.OURS, *secrets.CHANNELS} - {"smtp_password"}
+    assert set(modes.values()) == {0o644}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 def test_without_apt_the_programs_that_are_missing_are_named(tmp_path: Path) -> None:
     programs, elsewhere = tmp_path / "bin", tmp_path / "checkout" / "stack"
     programs.mkdir()
