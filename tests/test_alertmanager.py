@@ -637,11 +637,17 @@ def test_the_digest_has_a_line_per_alert_on_every_channel(told: Story) -> None:
     assert slack["attachments"][0]["title"] == title
     (mail,) = told.mails("* Lowtwo happened (upload as a whole), since ")
     assert mail.message["Subject"] == title
-    assert len(mail.part("text/plain").strip().splitlines()) == 4
+    lines = mail.part("text/plain").strip().splitlines()
+    assert len(lines) == 4
+    linked = [line for line in lines if "://" in line]
+    assert len(linked) == 2
+    for line in linked:
+        assert line.endswith(f", {', '.join(links())}")
     page = Page(mail.part("text/html"))
     assert not page.open
     assert page.words.count("since ") == 4
     assert [link for link in page.links if "runbooks" in str(link)] == [links()[0]] * 2
+    assert [link for link in page.links if "/d/" in str(link)] == [links()[1]] * 2
 
 
 def test_what_is_over_is_told_at_the_next_turn_of_its_group(told: Story) -> None:
