@@ -5,6 +5,9 @@ It says as well which links of dashboards and of the alerts in Prometheus lead t
 It asks as a browser would, through Grafana's own API: every dashboard with the tag ``video``, every
 panel, with the range that the dashboard opens with and every variable at All, or at its first value
 where it has no All. A panel whose text for "nothing" is "none" may be empty: no alert is no fault.
+
+With ``--log FILE`` it also names what Grafana said in its log of provisioning that is worse than
+information; without a URL, that alone.
 """
 
 from __future__ import annotations
@@ -12,18 +15,24 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import math
 import os
 import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 TIMEOUT_SECONDS: Final = 60
 NOTHING_IS_FINE: Final = "none"
 EVERYTHING: Final = ".*"
+TIME: Final = "time"
+NUMBER: Final = "number"
+"""What Grafana calls the kinds of a column."""
+
 POINTS: Final = 500
 """How many points wide a panel is asked to be."""
 
@@ -174,17 +183,95 @@ def _ask_panel(
 
 
 def _rows(frame: Json) -> int:
-    values = frame["data"]["values"]
-    return len(values[0]) if values else 0
+    """How many rows of a frame have a value; times are none, nor are null and NaN.
+
+    Where there are numbers they count, and not the words beside them.
+    """
+    columns = frame["data"]["values"]
+    fields = frame.get("schema", {}).get("fields") or [{}] * len(columns)
+    kinds = [field.get("type") for field in fields]
+    numbers = [column for kind, column in zip(kinds, columns, strict=False) if kind == NUMBER]
+    told = [column for kind, column in zip(kinds, columns, strict=False) if kind != TIME]
+    return sum(any(map(_is_value, row)) for row in zip(*(numbers or told), strict=True))
+
+
+def _is_value(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+FIELD: Final = re.compile(r'(?:^|\s)(\w+)=("(?:\\.|[^"\\])*"|\S*)')
+"""A field of a line of a log."""
+
+
+class Line(NamedTuple):
+    """A line of a log that is about provisioning."""
+
+    number: int
+    level: str
+    text: str
+
+    @property
+    def wanting(self) -> bool:
+        """Whether it warns."""
+        return self.level not in {"debug", "dbug", "info"}
+
+
+def provisioning(log: Iterable[str]) -> Iterator[Line]:
+    """What a log of Grafana says of provisioning, in each of the formats that it can have."""
+    for number, line in enumerate(log, 1):
+        said = _fields(line)
+        if said.get("logger", "").partition(".")[0] == "provisioning":
+            yield Line(number, said.get("level") or said.get("lvl") or "unknown", line.strip())
+
+
+def _fields(line: str) -> dict[str, str]:
+    if line.startswith("{"):
+        try:
+            return {name: str(value) for name, value in json.loads(line).items()}
+        except ValueError:
+            return {}
+    # The first of a name counts: what is quoted in a message may look like a field.
+    return {found[1]: found[2] for found in reversed([*FIELD.finditer(line)])}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check; returns the exit code: 0 fine, 1 something is empty or fails, 2 no answer."""
+    """Check; returns the exit code: 0 fine, 1 something is empty, fails or warns, 2 no answer."""
     parser = argparse.ArgumentParser(prog="python -m grafana.check", description=__doc__)
-    parser.add_argument("url", help="such as http://admin:password@127.0.0.1:3000")
+    parser.add_argument("url", nargs="?", help="such as http://admin:password@127.0.0.1:3000")
     parser.add_argument("--lately", default="", help="such as 1h: instead of each board's range")
     parser.add_argument("--all", action="store_true", help="also name the panels that are fine")
+    parser.add_argument("--log", type=Path, help="Grafana's log: name what warns of provisioning")
     said = parser.parse_args(arguments)
+    if said.url is None and said.log is None:
+        parser.error("a URL or --log is needed")
+    # What a log says does not stop the panels from being asked, nor the other way round.
+    codes = [_check_log(said.log)] if said.log else []
+    if said.url:
+        codes.append(_check_panels(said))
+    return max(codes)
+
+
+def _check_log(log: Path) -> int:
+    try:
+        with log.open(errors="replace") as lines:
+            found = list(provisioning(lines))
+    except OSError as error:
+        sys.stderr.write(f"{log} cannot be read: {error.strerror}\n")
+        return 2
+    if not found:
+        # Grafana says what it provisions: a log that does not is another's, or of a higher level.
+        sys.stderr.write(
+            f"{log} says nothing about provisioning: is it Grafana's, at level info?\n"
+        )
+        return 2
+    wanting = [line for line in found if line.wanting]
+    for line in wanting:
+        sys.stdout.write(f"{log}:{line.number}: {line.text}\n")
+    sys.stdout.write(f"{len(found)} lines about provisioning, {len(wanting)} warnings or errors.\n")
+    return 1 if wanting else 0
+
+
+def _check_panels(said: argparse.Namespace) -> int:
     grafana = Grafana(said.url, os.environ.get("GRAFANA_TOKEN", ""))
     try:
         panels = list(check(grafana, said.lately))

@@ -25,6 +25,7 @@ class Fake:
         self.empty = re.compile("(?!)")
         self.failing = re.compile("(?!)")
         self.missing: set[str] = set()
+        self.frame: dict[str, Any] = {"data": {"values": [[1], ["a value"]]}}
         self.asked: list[dict[str, Any]] = []
         self.authorization: set[str | None] = set()
 
@@ -45,8 +46,9 @@ class Fake:
         text = query.get("expr") or query["query"]
         if self.failing.search(text):
             return {"error": "parse error", "frames": []}
-        values = [] if self.empty.search(text) else [[1], ["a value"]]
-        return {"frames": [{"data": {"values": values}}]}
+        return {
+            "frames": [{"data": {"values": []}} if self.empty.search(text) else self.frame],
+        }
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -162,3 +164,104 @@ def test_a_grafana_that_does_not_answer_is_told_in_a_sentence(
         pass
     assert main([f"http://{gone}"]) == 2
     assert "does not answer" in capsys.readouterr().err
+
+
+def frame(**columns: list[Any]) -> dict[str, Any]:
+    """A frame as Grafana sends it; a column is called by its kind."""
+    fields = [{"name": kind, "type": kind.rstrip("_")} for kind in columns]
+    return {"schema": {"fields": fields}, "data": {"values": list(columns.values())}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "rows"),
+    [
+        (frame(), 0),
+        (frame(time=[1, 2, 3]), 0),
+        (frame(time=[1, 2, 3], number=[None, None, None]), 0),
+        (frame(time=[1, 2, 3], number=[None, 0, None]), 1),
+        (frame(time=[1, 2], number=[float("nan"), float("nan")]), 0),
+        (frame(time=[1, 2], number=[None, 4], number_=[3, None]), 2),
+        (frame(time=[1, 2], string=["tv", "mobile"], number=[None, None]), 0),
+        (frame(time=[1, 2], string=["tv", None]), 1),
+        (frame(boolean=[False]), 1),
+        ({"data": {"values": [[1, 2], ["a", "b"]]}}, 2),
+    ],
+)
+def test_rows_are_those_with_a_value(
+    answer: dict[str, Any], rows: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = Fake()
+    fake.frame = answer
+    code = run(fake, "--all")
+    (line,) = re.findall(
+        r"^Platform: overview / Error budget left: (.*)$", capsys.readouterr().out, re.MULTILINE
+    )
+
+    assert line.startswith(f"{rows} rows" if rows else "empty")
+    assert code == (0 if rows else 1)
+
+
+FINE = (
+    'logger=settings t=2026-11-21T17:20:31Z level=warn msg="is deprecated"\n'
+    "logger=provisioning.datasources t=2026-11-21T17:20:35Z level=info "
+    'msg="inserting datasource" name="logger=provisioning level=warn"\n'
+    'logger=migrator t=2026-11-21T17:20:36Z level=error msg="not of logger=provisioning.x"\n'
+    '{"level":"info","logger":"provisioning.alerting","msg":"starting to provision alerting"}\n'
+)
+WARNING = (
+    'logger=provisioning.dashboard type=file t=2026-11-21T17:20:37Z level=warn msg="not unique"'
+)
+ERRORS = (
+    WARNING,
+    'logger=provisioning t=2026-11-21T17:20:37Z level=error msg="Failed to provision"',
+    't=2022-11-21T17:20:37+0000 lvl=eror msg="failed" logger=provisioning.datasources',
+    '{"level":"error","logger":"provisioning.dashboard","msg":"failed to load"}',
+)
+
+
+def test_a_log_in_which_provisioning_loads_without_a_warning_is_fine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "grafana.log").write_text(FINE)
+    assert main(["--log", str(tmp_path / "grafana.log")]) == 0
+    assert capsys.readouterr().out == "2 lines about provisioning, 0 warnings or errors.\n"
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_a_warning_of_provisioning_is_named_with_its_line(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "grafana.log"
+    log.write_text(f"{FINE}{line}\n{FINE}")
+    assert main(["--log", str(log)]) == 1
+    assert capsys.readouterr().out == (
+        f"{log}:5: {line}\n5 lines about provisioning, 1 warnings or errors.\n"
+    )
+
+
+def test_a_log_and_the_panels_are_both_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "grafana.log"
+    log.write_text(f"{FINE}{WARNING}\n")
+    assert run(Fake(), "--log", str(log)) == 1
+    out = capsys.readouterr().out
+    assert WARNING in out
+    assert f"{PANELS} panels, 0 empty or failing.\n" in out
+
+
+@pytest.mark.parametrize("content", [None, "", 'logger=migrator level=info msg="provisioning"\n'])
+def test_a_log_that_does_not_tell_is_not_taken_for_a_good_one(
+    content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "grafana.log"
+    if content is not None:
+        log.write_text(content)
+    assert main(["--log", str(log)]) == 2
+    assert str(log) in capsys.readouterr().err
+
+
+def test_without_a_url_or_a_log_there_is_nothing_to_check() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
