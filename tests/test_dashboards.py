@@ -61,6 +61,8 @@ groups:
         labels: {kpi: upload_success_ratio, severity: critical, segment: device, member: mobile}
         expr: "0.80"
 """
+# A number that is drawn, unlike the 0 that stands where nothing is counted (`or vector(0)`).
+WRITTEN = re.compile(r"vector\(\s*(?!0\s*\))[-+.\d]|^[-+.\deE\s]+$")
 PROMQL_WORDS = {"and", "or", "unless", "offset", "bool", "Inf"}
 
 
@@ -280,6 +282,9 @@ def test_no_threshold_is_written_in_a_panel() -> None:
         assert values <= {None, 0.0, 1.0, 100.0}, (
             f"{panel['title']}: limits are series; only yes, no and scores are fixed"
         )
+        exprs = [target.get("expr", "") for target in panel["targets"]]
+        written = [expr for expr in exprs if WRITTEN.search(expr)]
+        assert not written, f"{panel['title']}: a line is a series, not {written}"
 
 
 def test_a_member_has_one_colour_wherever_it_is_drawn() -> None:

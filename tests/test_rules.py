@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from exporter.catalogue import BUDGET
+from exporter.events.web.classes import LIMITS, Vital
 from exporter.metric import Histogram
 from tests.dashboards.engines import Prometheus, prometheus
 from tests.dashboards.target import CATALOGUE, serving
@@ -610,6 +611,20 @@ def _override_faults(rule: Rule, rules: list[Rule]) -> Iterator[str]:
 
 def test_the_numbers_of_the_team_make_sense() -> None:
     assert not faults(rules_in(THRESHOLDS))
+
+
+def test_vitals_are_drawn_with_the_limits_by_which_they_are_rated() -> None:
+    drawn = {
+        (rule["labels"]["vital"], rule["labels"]["rating"]): float(rule["expr"])
+        for rule in RECORDS
+        if rule["record"] == "web:vital_limit"
+    }
+    rated = {kpi.split("_")[1] for kpi in KPIS if re.fullmatch(r"web_\w+_good_ratio", kpi)}
+    assert drawn == {
+        (vital, rating): limit
+        for vital in rated
+        for rating, limit in zip(("good", "poor"), LIMITS[Vital(vital)], strict=True)
+    }
 
 
 def test_an_exporter_as_shipped_is_within_the_series_that_an_alert_allows() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.catalogue import BUDGET
 from grafana.build.style import (
     BYTES,
     BYTES_PER_SECOND,
@@ -44,8 +43,12 @@ def _quantiles(family: str) -> list[Prom]:
     ]
 
 
+def _alert_at(alert: str) -> str:
+    return f'alert:threshold{{alert="{alert}"}}'
+
+
 def _alert_line(alert: str) -> Prom:
-    return Prom(f'alert:threshold{{alert="{alert}"}}', "alert", line=True)
+    return Prom(_alert_at(alert), "alert", line=True)
 
 
 BOARD: Final = Board(
@@ -114,13 +117,14 @@ BOARD: Final = Board(
                 ),
                 Number(
                     title="Series",
-                    question="How many series does one exporter expose, and how many may it?",
-                    good="Steady and below the budget.",
+                    question="How many series does one exporter expose, and above how many is"
+                    " there an alert?",
+                    good="Steady and below the alert.",
                     unit=COUNT,
                     span=4,
                     queries=[
                         Prom(f"max({of_exporter('scrape_samples_scraped')})", "series"),
-                        Prom(f"vector({BUDGET})", "budget"),
+                        Prom(_alert_at("SeriesBudget"), "alert above"),
                     ],
                 ),
             ],
@@ -337,8 +341,9 @@ BOARD: Final = Board(
                 ),
                 Series(
                     title="Series on /metrics",
-                    question="How many series does each exporter expose? The dashed line is the"
-                    " budget, which the catalogue keeps for any input.",
+                    question="How many series does each exporter expose? The dashed line is"
+                    " where the alert starts, short of the budget that the catalogue keeps for any"
+                    " input.",
                     good="Level; it only changes with a release.",
                     unit=COUNT,
                     span=6,
@@ -347,7 +352,6 @@ BOARD: Final = Board(
                             f"max by (instance) ({of_exporter('scrape_samples_scraped')})",
                             "{{instance}}",
                         ),
-                        Prom(f"vector({BUDGET})", "budget", line=True),
                         _alert_line("SeriesBudget"),
                     ],
                 ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.events.web.classes import LIMITS, Vital
 from grafana.build import kpis
 from grafana.build.style import (
     PER_MINUTE,
@@ -42,7 +41,6 @@ def _ratings(vital: str, title: str) -> Series:
 
 
 def _quantile(vital: str, title: str, family: str, unit: str) -> Series:
-    good, poor = LIMITS[Vital(vital)]
     return Series(
         title=f"{title}, p75",
         question=f"Which {title} do three of four page views stay within?",
@@ -56,8 +54,10 @@ def _quantile(vital: str, title: str, family: str, unit: str) -> Series:
                 f"histogram_quantile(0.75, sum by (le) (rate({family}_bucket[1h])))",
                 vital,
             ),
-            Prom(f"vector({good})", "good", line=True),
-            Prom(f"vector({poor})", "poor", line=True),
+            *(
+                Prom(f'web:vital_limit{{vital="{vital}", rating="{rating}"}}', rating, line=True)
+                for rating in ("good", "poor")
+            ),
         ],
     )
 
