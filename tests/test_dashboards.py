@@ -482,7 +482,7 @@ def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
     return list(board.get("templating", {}).get("list", []))
 
 
-def everything(board: dict[str, Any], _: Prometheus) -> dict[str, str]:
+def everything(board: dict[str, Any], _: Prometheus | None = None) -> dict[str, str]:
     """The choices that a dashboard opens with."""
     return {
         v["name"]: v.get("allValue") or CHOSEN_TAGS.get(v["name"]) or v["current"]["value"]
