@@ -45,6 +45,9 @@ UNPLAYABLE = f"""{SET_UP}
 player.src({{ src: "/film/none.m3u8?hdnts=secret", type: "application/x-mpegURL" }});
 player.play().catch(() => {{}});
 await new Promise((fulfil) => player.one("error", fulfil));
+// A busy machine takes its time to tell of it.
+const sent = (each) => new URL(each.name).pathname.endsWith("/pillarbox");
+while (!performance.getEntriesByType("resource").some(sent)) await sleep(0.1);
 await sleep(0.5);
 window.finish({{ seen, began }});
 """
