@@ -58,12 +58,14 @@ imports: .venv/dev
 spelling: .venv/dev
 	@echo "== codespell" && codespell
 
+# Who is held to seconds on a machine that others use as well may fail once: it is said, and tried by itself.
+AGAIN = echo "== pytest, what failed, once more" && pytest --last-failed --last-failed-no-failures none
+
 pytest: .venv/dev .venv/clients tusd
 	@sh stack/debian.sh test
 	@echo "== pytest" && pytest -n logical --maxprocesses 4 --dist loadfile -m "not alone" \
-		|| { echo "== pytest, what failed beside others, by itself" \
-		&& pytest --last-failed --last-failed-no-failures none -m "not alone"; }
-	@echo "== pytest, what has to run alone" && pytest -m alone
+		|| { $(AGAIN) -m "not alone"; }
+	@echo "== pytest, what has to run alone" && pytest -m alone || { $(AGAIN) -m alone; }
 
 rules: .venv/dev
 	@sh stack/debian.sh test
