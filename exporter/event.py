@@ -23,8 +23,10 @@ Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._
 ``$`` alone would let a line break pass at the end.
 """
 
+is_name: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}").fullmatch
+"""Whether a text may be a :data:`Name`, where one that may not is no reason to refuse an event."""
+
 Text = Annotated[str, Meta(max_length=4096)]
-_NAME: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 """Free text of a client; it never leaves the parser except as a class or a fingerprint."""
 
 Seconds = Annotated[float, Meta(ge=0, le=10_000_000)]
@@ -173,7 +175,7 @@ def trial_of(experiment: Any, variant: Any) -> dict[str, Any]:
     """Fields of an event, of what a page says of an A/B test: none unless both are names."""
     if not isinstance(experiment, str) or not isinstance(variant, str):
         return {}
-    if not _NAME.fullmatch(experiment) or not _NAME.fullmatch(variant):
+    if not is_name(experiment) or not is_name(variant):
         return {}
     return {"experiment": experiment, "variant": variant}
 

@@ -12,7 +12,6 @@ client is used, and nothing of a refused hook is kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, NamedTuple
@@ -20,14 +19,13 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from exporter.event import Cleaner, Event
+from exporter.event import Cleaner, Event, is_name
 from exporter.events.upload import told
 from exporter.formats.format import Answers, Format, Parsed, RefusedError, Sender, decode
 from exporter.telemetry import Rejection
 
 PATH: Final = "/hooks/tusd"
 LARGEST: Final = 2**53
-_NAME: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 Size = Annotated[int, Meta(ge=0, le=LARGEST)]
 
@@ -117,7 +115,7 @@ class Tusd(Format):
         an address of somebody, and such a one becomes a hash.
         """
         own = given.partition("+")[0]
-        return own if _NAME.fullmatch(own) else self._cleaner.person(given)
+        return own if is_name(own) else self._cleaner.person(given)
 
     def _created(self, upload_id: str, upload: _Upload, request: _Request) -> Sequence[Event]:
         """An attempt. A final upload is put together from parts that nobody linked to it before."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
-from exporter.event import UNKNOWN_COUNTRY, Client
+from exporter.event import UNKNOWN_COUNTRY, Client, is_name
 
 MS: Final = 0.001
 
 _LATEST: Final = 32_503_680_000.0
-_is_name = re.compile(r"[A-Za-z0-9._:\-]{1,128}").fullmatch
 
 
 def named(text: str | None) -> str | None:
     """A text that may be an identifier (:data:`exporter.event.Name`), if it is one."""
-    return text if text is not None and _is_name(text) else None
+    return text if text is not None and is_name(text) else None
 
 
 def when(ms: float | None) -> float | None:

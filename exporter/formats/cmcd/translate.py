@@ -8,12 +8,11 @@ or had run dry, and how fast they came, is all that it says. Addresses of media 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from exporter.event import UNKNOWN_COUNTRY, Cleaner, Client, Event
+from exporter.event import UNKNOWN_COUNTRY, Cleaner, Client, Event, is_name
 from exporter.events.playback.classes import BeaconFormat, Player, PlayerState, Repair
 from exporter.events.playback.tally import Tallied
 from exporter.events.playback.told import Sampled, error_code
@@ -55,8 +54,6 @@ _TOLD_ANYWAY: Final = frozenset({"ps", "t"})
 _MEDIA: Final = frozenset({None, "v", "a", "av"})
 """What is asked for in a request of media; it need not say what it is."""
 _PICTURES: Final = frozenset({None, "v", "av"})
-
-_is_name = re.compile(r"[A-Za-z0-9._:\-]{1,128}").fullmatch
 
 
 def translate(record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Event]:
@@ -188,7 +185,7 @@ def _say(  # noqa: C901, PLR0912, PLR0915 - a table of keys, one line of meaning
 
 def _name(text: str, cleaner: Cleaner) -> str:
     """An id that a program made stays what it is; what may be anything becomes a hash."""
-    return text if _is_name(text) else cleaner.person(text)
+    return text if is_name(text) else cleaner.person(text)
 
 
 def _at(record: Record) -> float | None:
