@@ -6,11 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from bench import applying, catching_up, load, mix, offline, open_sessions, scraping, servers, soak
+from bench import (
+    applying,
+    catching_up,
+    decoding,
+    load,
+    mix,
+    offline,
+    open_sessions,
+    scraping,
+    servers,
+    soak,
+)
 from bench.__main__ import LONG, SHORT, options
 from bench.latency import family, metrics, scraped_load
 from exporter.catalogue import BUDGET
 from exporter.checkpoint import StateFile
+from exporter.events import DOMAINS
 
 INDEX_BYTES = 9 + 52
 """Of the queue of those due, and of a table of 100,000 names."""
@@ -106,3 +118,44 @@ def test_what_takes_long_is_measured_only_by_name() -> None:
     assert options().parse_args([]).suites == []
     assert {"soak", "catchup", "peers"} <= set(LONG)
     assert not set(SHORT) & set(LONG)
+
+
+def test_every_address_that_takes_beacons_has_a_case_of_its_own_or_a_reader_that_has() -> None:
+    kinds = [each for domain in DOMAINS for each in domain.beacons if each.kind]
+    registered = {*decoding.readers(), *(f"{each.path}?type={each.kind}" for each in kinds)}
+    measured = {case.address for case in decoding.CASES}
+
+    assert registered - measured == set(decoding.ALIASES)
+    assert measured <= registered
+    assert set(decoding.ALIASES.values()) <= measured
+
+
+def test_an_alias_has_the_reader_of_what_is_measured() -> None:
+    readers = decoding.readers()
+    translates = {
+        f"{each.path}?type={each.kind}" if each.kind else each.path: each.translate
+        for domain in DOMAINS
+        for each in domain.beacons
+    }
+    for alias, measured in decoding.ALIASES.items():
+        if alias in translates:
+            assert translates[alias] is translates[measured]
+        else:
+            assert readers[alias] is readers[measured]
+
+
+def test_what_may_come_in_query_or_headers_is_measured_there_too() -> None:
+    in_query = {path for path, form in decoding.readers().items() if form.in_query}
+    for path in in_query - set(decoding.ALIASES):
+        ways = [case.beacons[0] for case in decoding.CASES if case.path == path]
+        assert any(way.body for way in ways)
+        assert any(way.query for way in ways)
+        assert any(way.headers for way in ways if not way.body)
+
+
+@pytest.mark.parametrize("case", decoding.CASES, ids=lambda case: f"{case.address} {case.what}")
+def test_a_case_has_as_many_events_as_it_is_divided_by(case: decoding.Case) -> None:
+    read = case.reading(decoding.readers()[case.path])
+    for _ in range(3):
+        parsed = read()
+        assert (len(parsed.events), parsed.rejected) == (case.events, ())
