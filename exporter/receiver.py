@@ -35,6 +35,7 @@ from exporter.answers import (
     wire,
 )
 from exporter.engine import Engine, NotWrittenError
+from exporter.event import trial_of
 from exporter.formats.format import Format, Parsed, RefusedError, Sender
 from exporter.limits import Buckets, Limits
 from exporter.privacy import scrub_beacon
@@ -299,6 +300,9 @@ class Receiver:
             parts = parsed.rejected
             refused = [self._refusal(r.reason, place, r.body, part=True) for r in parts]
             self._engine.turn_away(refused)
+        if "experiment=" in request.raw_path:
+            query = request.query
+            parsed = parsed.tried(trial_of(query.get("experiment"), query.get("variant")))
         return form, parsed
 
     def _failure(

@@ -51,6 +51,16 @@ class Parsed(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
     reply: bytes | None = None
 
+    def tried(self, trial: Mapping[str, str]) -> Parsed:
+        """The same, where events that say nothing of an A/B test are part of ``trial``."""
+        if not trial:
+            return self
+        events = [
+            event if event.experiment else msgspec.structs.replace(event, **trial)
+            for event in self.events
+        ]
+        return self._replace(events=tuple(events))
+
 
 class RefusedError(Exception):
     """A whole beacon is refused: why, and as much of it as is worth a look.
