@@ -20,6 +20,7 @@ from bench import (
     slow,
     soak,
     storage,
+    structured,
     throughput,
 )
 
@@ -34,6 +35,7 @@ SHORT: Mapping[str, Callable[[Options], None]] = {
     "slow": lambda _: slow.run(count=2000, rate=500, seconds=8, rounds=7),
     "noisy": lambda _: noisy.run(limit=100, seconds=12, rounds=11),
     "decoding": lambda _: decoding.run(),
+    "structured": lambda _: structured.run(),
     "apply": lambda _: applying.run(),
     "storage": lambda _: storage.run(seconds=60),
 }

@@ -14,9 +14,11 @@ from bench import (
     mix,
     offline,
     open_sessions,
+    reports,
     scraping,
     servers,
     soak,
+    structured,
 )
 from bench.__main__ import LONG, SHORT, options
 from bench.latency import family, metrics, scraped_load
@@ -159,3 +161,19 @@ def test_a_case_has_as_many_events_as_it_is_divided_by(case: decoding.Case) -> N
     for _ in range(3):
         parsed = read()
         assert (len(parsed.events), parsed.rejected) == (case.events, ())
+
+
+@pytest.mark.parametrize("pattern", structured.CASES.values(), ids=structured.CASES)
+def test_both_who_read_a_dictionary_make_the_same_of_it(pattern: str) -> None:
+    for (text,) in reports.lines(pattern):
+        theirs, ours = structured.alike(text)
+        assert list(theirs.items()) == list(ours.items())
+
+
+def test_the_reports_have_as_many_members_as_their_names_say() -> None:
+    counts = {
+        name: len(structured.dictionary(reports.lines(pattern)[0][0]))
+        for name, pattern in structured.CASES.items()
+    }
+
+    assert counts == {name: int(name.split()[1]) for name in structured.CASES}
