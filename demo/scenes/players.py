@@ -24,6 +24,27 @@ NAMELESS: Final = 0.1
 LADDER: Final = (600, 1200, 2800, 5200)
 """kbit/s."""
 
+FULL: Final = 30.0
+"""Seconds of media that a player wants to have ahead."""
+
+
+class Cdn(NamedTuple):
+    """Where media come from: how often, its name, and how it answers."""
+
+    weight: float
+    name: str
+    ttfb_ms: float
+    speed: float
+    """The share of somebody's line that it fills."""
+
+
+CDNS: Final = (
+    Cdn(5.0, "cloudfront", 55.0, 0.95),
+    Cdn(3.0, "fastly", 45.0, 0.95),
+    Cdn(2.0, "akamai", 110.0, 0.6),
+)
+"""The last one is far away."""
+
 Moment = tuple[float, str, str]
 """Seconds after the page was opened, the event, and the state."""
 
@@ -37,7 +58,13 @@ class Watching(NamedTuple):
     began: float
     person: Person
     player: str
+    cdn: Cdn
     weather: Weather
+
+    @property
+    def throughput(self) -> float:
+        """What arrives, in kbit/s."""
+        return self.person.bytes_per_second * 8 / 1000 * self.cdn.speed
 
 
 def messages(times: Times, rng: Random) -> Iterator[Message]:
@@ -48,7 +75,8 @@ def messages(times: Times, rng: Random) -> Iterator[Message]:
 def _play(times: Times, rng: Random, name: str, began: float) -> Iterator[Message]:
     weather = times.weather(began)
     person = somebody(rng, weather.slowing)
-    watching = Watching(times, rng, name, began, person, pick(rng, PLAYERS), weather)
+    player, cdn = pick(rng, PLAYERS), pick(rng, [(each.weight, each) for each in CDNS])
+    watching = Watching(times, rng, name, began, person, player, cdn, weather)
     session = str(UUID(bytes=blake2b(name.encode(), digest_size=16).digest()))
     nameless = watching.player == "dash.js" and rng.random() < NAMELESS
     video = f"video-{rng.randint(1, 18):02}"
@@ -96,20 +124,32 @@ def _moments(watching: Watching) -> Iterator[Moment]:
 
 
 def _measured(watching: Watching, rate: int, event: str, state: str) -> dict[str, str]:
-    throughput = round(watching.person.bytes_per_second * 8 / 100_000) * 100
+    rng, cdn = watching.rng, watching.cdn
+    throughput = _hundreds(spread(rng, watching.throughput, 0.2))
+    # Who has fewer than twice what is played has little ahead; who stands still has nothing.
+    ahead = FULL * min(1.0, throughput / rate / 4) if state in {"p", "a", "k", "e"} else 0.0
+    buffer = _hundreds(spread(rng, 1000 * ahead, 0.2)) if ahead else 0
     said = {"sf": "h", "sta": state, "br": f"({rate})", "mtp": f"({throughput})"}
+    said |= {"bl": f"({buffer})", "cdn": f'"{cdn.name}"'}
     if watching.player == "dash.js":
         said |= {"sf": "d", "br": f"({rate};v 128;a)", "mtp": f"({throughput};v {throughput};a)"}
+        said["bl"] = f"({buffer};v {buffer};a)"
     if watching.player == "shaka":
         # As it is compiled, it has no states.
         del said["sta"]
     if event == "rr":
-        said |= {"rc": "200", "ttfb": str(round(spread(watching.rng, 60.0, 0.5)))}
+        ttfb = spread(rng, cdn.ttfb_ms * watching.weather.slowing, 0.5)
+        said |= {"rc": "200", "ttfb": str(round(ttfb))}
         if watching.player == "dash.js":
             said["ttfb"] = str(watching.times.milliseconds(watching.began))
     if event == "e":
         said["ec"] = "25" if watching.player == "dash.js" else '("manifestLoadError")'
     return said
+
+
+def _hundreds(number: float) -> int:
+    """As CMCD rounds: who reads it may not learn too much of anybody."""
+    return round(number / 100) * 100
 
 
 def _report(watching: Watching, after: float, said: dict[str, str]) -> Message:
