@@ -114,9 +114,9 @@ def _directory(settings: Settings) -> Iterable[Finding]:
 
 def _kept(settings: Settings) -> Iterable[Finding]:
     """Files that the start would refuse; what cannot even be looked for is another finding."""
-    for name, look in (("journal", journal.look), ("state", checkpoint.look)):
+    for name, kind in (("journal", journal.KIND), ("state", checkpoint.KIND)):
         try:
-            look(settings.journal.directory / f"{name}.db")
+            kind.look(settings.journal.directory / f"{name}.db")
         except (UnreadableJournalError, checkpoint.UnreadableStateError) as error:
             yield True, f"{name}: {error}"
         except OSError:

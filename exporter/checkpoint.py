@@ -9,23 +9,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-from exporter.database import connect, schema, why
+from exporter.database import Kind, transaction
 from exporter.pipeline import FORGOTTEN
 from exporter.record import Refusal
 from exporter.roster import Value
-
-LOST: Final = (
-    "counters, sessions, ids that are remembered, points that wait for InfluxDB and refused beacons"
-)
-"""What is nowhere else but in the state file."""
 
 
 class StateInUseError(Exception):
@@ -123,8 +117,12 @@ _SCHEMA_3: Final = (
     "CREATE UNIQUE INDEX same_letter ON dead_letter (digest)",
 )
 
-UPGRADES: Final[tuple[tuple[str, ...], ...]] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
-"""What makes schema n+1 out of schema n; an empty file has schema 0."""
+KIND: Final = Kind(
+    (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3),
+    "counters, sessions, ids that are remembered, points that wait for InfluxDB and refused "
+    "beacons",
+    UnreadableStateError,
+)
 
 
 class StateFile:
@@ -134,13 +132,11 @@ class StateFile:
         self._path = path
         self._most_outbox_bytes = most_outbox_bytes
         self._version = 0
-        with self.readable():
-            self._db = connect(path)
-            upgrade(self._db, path)
+        self._db = KIND.open(path)
 
     def readable(self) -> AbstractContextManager[None]:
         """Within it, what SQLite says is an UnreadableStateError: for the start."""
-        return _readable(self._path)
+        return KIND.readable(self._path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -172,7 +168,7 @@ class StateFile:
 
         Returns how many points the outbox had to drop for its limit.
         """
-        return _transaction(self._db, lambda: self._save(snapshot, lines))
+        return transaction(self._db, lambda: self._save(snapshot, lines))
 
     def _save(self, snapshot: Snapshot, lines: Sequence[str]) -> int:
         db = self._db
@@ -276,7 +272,7 @@ class StateFile:
                 self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (person,))
             return points
 
-        return _transaction(self._db, forget)
+        return transaction(self._db, forget)
 
     def changed_by_others(self) -> bool:
         """Whether somebody else has written into the file since this was last asked."""
@@ -310,7 +306,7 @@ class StateFile:
                 (MOST_SET_ASIDE,),
             )
 
-        _transaction(self._db, done)
+        transaction(self._db, done)
 
 
 _NAMING: Final = (
@@ -324,63 +320,6 @@ def _digest(refusal: Refusal) -> bytes:
     """Equal for what a client sends again and again, which is one letter."""
     said = f"{refusal.reason}\0{refusal.path}\0{refusal.part}\0{refusal.sample}"
     return blake2b(said.encode(errors="replace"), digest_size=16).digest()
-
-
-T = TypeVar("T")
-
-
-def _transaction(db: sqlite3.Connection, work: Callable[[], T]) -> T:
-    """All of ``work`` or nothing of it."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        result = work()
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    return result
-
-
-def upgrade(db: sqlite3.Connection, path: Path) -> None:
-    """Bring a state file to today's schema, in one transaction."""
-    (found,) = db.execute("PRAGMA user_version").fetchone()
-    _refuse_newer(found, path)
-    if found == len(UPGRADES):
-        return
-
-    def apply() -> None:
-        for statements in UPGRADES[found:]:
-            for statement in statements:
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version={len(UPGRADES)}")
-
-    _transaction(db, apply)
-
-
-def _refuse_newer(found: int, path: Path) -> None:
-    if found > len(UPGRADES):
-        raise UnreadableStateError(
-            f"{path} has schema {found} and this release knows {len(UPGRADES)}: "
-            "start the newer release"
-        )
-
-
-def look(path: Path) -> None:
-    """UnreadableStateError where the start would be refused because of the file; changes nothing.
-
-    Only its beginning is looked at: it may be large.
-    """
-    with _readable(path):
-        _refuse_newer(schema(path) or 0, path)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise UnreadableStateError(why(path, error, LOST)) from error
 
 
 def holder(directory: Path) -> str:

@@ -16,14 +16,21 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
 
-from exporter.database import connect, remedy, schema, why
+from exporter.database import Kind
 from exporter.record import VERSION, Codec, DamagedRecordError, Entry, UnreadableJournalError
 
 log = logging.getLogger(__name__)
 
-SCHEMA: Final = 1
-LOST: Final = "beacons of the last seconds before it stopped, which no checkpoint holds yet"
-"""What is nowhere else but in the journal."""
+_SCHEMA_1: Final = (
+    "CREATE TABLE batch (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, "
+    "version INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
+)
+
+KIND: Final = Kind(
+    (_SCHEMA_1,),
+    "beacons of the last seconds before it stopped, which no checkpoint holds yet",
+    UnreadableJournalError,
+)
 
 MOST_ENTRIES: Final = 2000
 """Entries in one commit at the most, so that one commit stays short."""
@@ -56,15 +63,16 @@ class Journal:
         self._pruned_to = self._prune_to = 0
         self._thread: threading.Thread | None = None
         self._committed: Callable[[Commit], None] = _nobody
-        self._db = _open(path)
+        self._db = KIND.open(path)
         self._next = self._last() + 1
 
     def _last(self) -> int:
         try:
-            row = self._db.execute("SELECT max(first + count - 1) FROM batch").fetchone()
-        except sqlite3.Error as error:
+            with KIND.readable(self._path):
+                row = self._db.execute("SELECT max(first + count - 1) FROM batch").fetchone()
+        except UnreadableJournalError:
             self._db.close()
-            raise UnreadableJournalError(why(self._path, error, LOST)) from error
+            raise
         return int(row[0] or 0)
 
     @property
@@ -91,10 +99,8 @@ class Journal:
 
     def read(self, after: int) -> Iterator[tuple[int, Entry]]:
         """The entries behind a position, each with its own position; only before start()."""
-        try:
+        with KIND.readable(self._path):
             yield from self._read(after)
-        except sqlite3.Error as error:
-            raise UnreadableJournalError(why(self._path, error, LOST)) from error
 
     def _read(self, after: int) -> Iterator[tuple[int, Entry]]:
         rows = self._db.execute(
@@ -107,7 +113,7 @@ class Journal:
             except UnreadableJournalError as error:
                 says = f"{self._path}, row {first}: {error}"
                 if isinstance(error, DamagedRecordError):
-                    says += f"; {remedy(self._path, LOST)}"
+                    says += f"; {KIND.remedy(self._path)}"
                 raise UnreadableJournalError(says) from error
             for offset, entry in enumerate(entries):
                 if first + offset > after:
@@ -204,52 +210,10 @@ class Journal:
         """Where that fails too, the next commit fails and tries once more."""
         self._db.close()
         try:
-            self._db = _open(self._path)
+            self._db = KIND.open(self._path)
         except UnreadableJournalError:
             log.exception("the journal could not be opened again")
 
 
 def _nobody(commit: Commit) -> None:
     raise AssertionError("nothing is written before start()")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        db = connect(path)
-        try:
-            (found,) = db.execute("PRAGMA user_version").fetchone()
-            _refuse_newer(found, path)
-            if found < SCHEMA:
-                _create(db)
-        except BaseException:
-            db.close()
-            raise
-    except sqlite3.Error as error:
-        raise UnreadableJournalError(why(path, error, LOST)) from error
-    return db
-
-
-def _refuse_newer(found: int, path: Path) -> None:
-    if found > SCHEMA:
-        raise UnreadableJournalError(
-            f"{path} has schema {found} and this release knows {SCHEMA}: start the newer release"
-        )
-
-
-def look(path: Path) -> None:
-    """UnreadableJournalError where the start would be refused for the file; changes nothing.
-
-    Only its beginning is looked at: it may be large.
-    """
-    try:
-        _refuse_newer(schema(path) or 0, path)
-    except sqlite3.Error as error:
-        raise UnreadableJournalError(why(path, error, LOST)) from error
-
-
-def _create(db: sqlite3.Connection) -> None:
-    db.execute(
-        "CREATE TABLE IF NOT EXISTS batch (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, "
-        "version INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
-    )
-    db.execute(f"PRAGMA user_version={SCHEMA}")

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from exporter import telemetry
+from exporter import checkpoint, telemetry
 from exporter.checkpoint import StateFile
 from exporter.clock import Clock
+from exporter.database import Kind
 from exporter.dedup import Dedup
 from exporter.engine import Engine
 from exporter.event import Patience
@@ -97,3 +98,8 @@ def series(engine: Engine) -> Series:
     """Every series of the pipeline that is not 0."""
     families = Exposition((engine.pipeline.store,), {}, engine.clock.now).families()
     return nonzero(s for each in families for s in each.samples if "process_" not in each.name)
+
+
+def upgraded(statements: tuple[str, ...]) -> Kind:
+    """State files of a release that has one schema more."""
+    return checkpoint.KIND._replace(upgrades=(*checkpoint.KIND.upgrades, statements))

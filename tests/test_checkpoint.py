@@ -21,6 +21,7 @@ from exporter.checkpoint import (
 )
 from exporter.record import Refusal
 from exporter.telemetry import Rejection
+from tests.engines import upgraded
 
 
 @pytest.fixture
@@ -241,12 +242,12 @@ def test_a_state_of_every_older_schema_is_upgraded(
     state.save(snapshot(5, counters={"a": b"1"}), ["one"])
     state.close()
     later = ("CREATE TABLE later (x INTEGER)", "UPDATE mark SET stamps = 99")
-    monkeypatch.setattr(checkpoint, "UPGRADES", (*checkpoint.UPGRADES, later))
+    monkeypatch.setattr(checkpoint, "KIND", upgraded(later))
     file = reopened(path)
     saved = file.load()
 
     assert (saved.position, saved.stamps, saved.counters) == (5, 99, {"a": b"1"})
-    assert file._db.execute("PRAGMA user_version").fetchone() == (len(checkpoint.UPGRADES),)
+    assert file._db.execute("PRAGMA user_version").fetchone() == (len(checkpoint.KIND.upgrades),)
     assert file._db.execute("SELECT count(*) FROM later").fetchone() == (0,)
     file.close()
     reopened(path).close()
@@ -259,7 +260,7 @@ def test_an_upgrade_that_fails_leaves_the_state_as_it_was(
     state.close()
     wrong = ("UPDATE mark SET stamps = 99", "CREATE TABLE mark (x INTEGER)")
     with monkeypatch.context() as upgrade:
-        upgrade.setattr(checkpoint, "UPGRADES", (*checkpoint.UPGRADES, wrong))
+        upgrade.setattr(checkpoint, "KIND", upgraded(wrong))
         with pytest.raises(UnreadableStateError, match="mark already exists"):
             reopened(path)
     file = reopened(path)

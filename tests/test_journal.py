@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from exporter import database
 from exporter import journal as journals
 from exporter.journal import Commit, Journal
 from exporter.record import VERSION, Codec, Entry, Refusal, UnreadableJournalError
@@ -287,18 +288,17 @@ def test_where_opening_fails_as_well_every_commit_tries_again(
 ) -> None:
     journal = opened()
     committed = Committed(journal)
-    real = journals._open
 
     def fails(path: Path) -> sqlite3.Connection:
-        raise UnreadableJournalError("no room")
+        raise sqlite3.OperationalError("no room")
 
-    monkeypatch.setattr(journals, "_open", fails)
+    monkeypatch.setattr(database, "connect", fails)
     journal._db.close()
     journal._db = Broken()  # type: ignore[assignment]
     for number in range(3):
         journal.append(entry(number))
         assert committed.next().error is not None
-    monkeypatch.setattr(journals, "_open", real)
+    monkeypatch.undo()
     journal.append(entry(4))
     assert committed.next().error is not None
     journal.append(entry(5))

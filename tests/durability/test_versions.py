@@ -19,6 +19,7 @@ from exporter.telemetry import APPLY_ERRORS
 from tests.durability import model
 from tests.durability.processes import Exporter, accepted, until
 from tests.durability.release import FOLDER, SAVED, restore, traffic
+from tests.engines import upgraded
 
 GENERIC = ("video_generic_events_total", frozenset[tuple[str, str]]())
 REFUSED_START = 2
@@ -176,12 +177,12 @@ def test_an_older_state_is_upgraded_with_everything_in_it(
     old._db.execute("INSERT INTO counter VALUES ('a', x'62')")
     old.close()
     addition = ("CREATE TABLE added (number)", "INSERT INTO added SELECT position FROM mark")
-    monkeypatch.setattr(checkpoint, "UPGRADES", (*checkpoint.UPGRADES, addition))
+    monkeypatch.setattr(checkpoint, "KIND", upgraded(addition))
     new = StateFile(path, most_outbox_bytes=10**6)
     saved = new.load()
     assert (saved.position, saved.now, dict(saved.counters)) == (41, 1.5, {"a": b"b"})
     assert new._db.execute("SELECT number FROM added").fetchall() == [(41,)]
-    assert new._db.execute("PRAGMA user_version").fetchone() == (len(checkpoint.UPGRADES),)
+    assert new._db.execute("PRAGMA user_version").fetchone() == (len(checkpoint.KIND.upgrades),)
     new.close()
     monkeypatch.undo()
     with pytest.raises(UnreadableStateError, match="start the newer release"):
@@ -195,7 +196,7 @@ def test_an_upgrade_that_fails_changes_nothing(
     StateFile(path, most_outbox_bytes=10**6).close()
     broken = ("CREATE TABLE added (number INTEGER)", "INSERT INTO nowhere VALUES (1)")
     with monkeypatch.context() as newer:
-        newer.setattr(checkpoint, "UPGRADES", (*checkpoint.UPGRADES, broken))
+        newer.setattr(checkpoint, "KIND", upgraded(broken))
         with pytest.raises(UnreadableStateError, match="nowhere"):
             StateFile(path, most_outbox_bytes=10**6)
     again = StateFile(path, most_outbox_bytes=10**6)
