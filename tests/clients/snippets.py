@@ -8,7 +8,13 @@ PAGES = Path(__file__).parents[2] / "docs" / "clients"
 
 def snippet(page: str, collector: str) -> str:
     """The one block of JavaScript on a page, with the address of a collector in it."""
+    (block,) = snippets(page, collector)
+    return block
+
+
+def snippets(page: str, collector: str) -> list[str]:
+    """All of them."""
     text = (PAGES / page).read_text()
-    (block,) = re.findall(r"^```js\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert "COLLECTOR_URL" in block, page
-    return block.replace("COLLECTOR_URL", collector)
+    blocks = re.findall(r"^```js\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert any("COLLECTOR_URL" in block for block in blocks), page
+    return [block.replace("COLLECTOR_URL", collector) for block in blocks]

@@ -1,16 +1,17 @@
-"""The snippet for pages, in Chromium, through a line that breaks, to a real tusd with hooks."""
+"""The snippets for pages, in Chromium, through a line that breaks, to a real tusd with hooks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.clients.browser import Browser
+from tests.clients.browser import HERE, NODE, NODE_MODULES, Browser
 from tests.clients.scripted import Pages
-from tests.clients.snippets import snippet
+from tests.clients.snippets import snippets
 from tests.clients.test_tusd import LARGE, MB, SILENCE, Place, place
 from tests.clients.uploads import line, total
 from tests.durability.processes import Samples, until
@@ -19,6 +20,10 @@ from tests.programs import free_port
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIBRARY = "tus-js-client/dist/tus.min.js"
+IN_UPPY = """
+uppy.addFile({{ name: "clip.mp4", type: "video/mp4", data: new Blob(["x".repeat({size})]) }});
+export const finished = uppy.upload().then(({{ failed }}) => failed.length ? "failed" : "finished");
+"""
 END = """
 const { onSuccess, onError } = upload.options;
 return new Promise((resolve) => {
@@ -44,10 +49,21 @@ class Page:
 
     async def uploads(self, size: int, tus: str, end: str = END) -> Any:
         """What it came to."""
-        pasted = snippet("tus-js-client.md", self._there.exporter.url).replace("TUS_URL", tus)
+        watched, alone, _ = self._pasted(tus)
         file = f"const file = new Blob(['x'.repeat({size})]);\n"
-        url = self._site.page(file + pasted + end, LIBRARY)
+        url = self._site.page(file + watched + alone + end, LIBRARY)
         return await self._browser.visit(url, seconds=100.0, may_break=True)
+
+    async def uploads_in_uppy(self, size: int, tus: str) -> Any:
+        """The same, by a bundle of the snippet for Uppy."""
+        watched, _, uppy = self._pasted(tus)
+        bundle = await asyncio.to_thread(bundled, watched + uppy + IN_UPPY.format(size=size))
+        url = self._site.page(f"{bundle}\nreturn page.finished;")
+        return await self._browser.visit(url, seconds=100.0, may_break=True)
+
+    def _pasted(self, tus: str) -> list[str]:
+        blocks = snippets("tus-js-client.md", self._there.exporter.url)
+        return [block.replace("TUS_URL", tus) for block in blocks]
 
     async def samples(self, ends: int, family: str = "video_upload_ended_total") -> Samples:
         """What was counted, once so many uploads are over."""
@@ -59,16 +75,29 @@ class Page:
         return await self._there.exporter.samples()
 
 
+def bundled(code: str) -> str:
+    """A script with all that the code imports; what it exports is in ``page``."""
+    assert (NODE_MODULES / "@uppy" / "tus").is_dir(), "make clients installs what is missing"
+    esbuild = NODE_MODULES / "esbuild" / "bin" / "esbuild"
+    flags = ("--bundle", "--format=iife", "--global-name=page", "--log-level=error")
+    done = subprocess.run(
+        [NODE, esbuild, *flags], input=code.encode(), capture_output=True, cwd=HERE, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
 @pytest.fixture
 def page(browser: Browser, site: Pages, there: Place) -> Page:
     return Page(browser, site, there)
 
 
+@pytest.mark.parametrize("uploads", [Page.uploads, Page.uploads_in_uppy], ids=["alone", "in Uppy"])
 async def test_page_and_server_tell_of_one_upload_that_met_an_error(
-    page: Page, there: Place
+    page: Page, there: Place, uploads: Callable[[Page, int, str], Coroutine[Any, Any, Any]]
 ) -> None:
     async with line(there.tusd.port, 2 * MB) as (way, url):
-        uploading = asyncio.create_task(page.uploads(LARGE, url))
+        uploading = asyncio.create_task(uploads(page, LARGE, url))
 
         async def has_begun() -> bool:
             kind = "upload.progressed"
