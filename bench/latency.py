@@ -71,31 +71,67 @@ def _counted(replicas: Sequence[servers.Server]) -> int:
 
 
 def run(rate: float, seconds: float, rounds: int) -> None:
-    """Print the quantiles of two processes, and whether anything was lost."""
-    with servers.exporter("0") as one, servers.exporter("1") as other:
-        print("two processes, one for each core")
-        _measure((one, other), rate, seconds, rounds)
+    """Print the quantiles of two processes, what was lost, and the same of bare handlers."""
+    with (
+        servers.exporter("0") as one,
+        servers.exporter("1") as other,
+        servers.bare("0") as plain,
+        servers.bare("1") as other_plain,
+    ):
+        print("two processes, one for each core; in turns with two handlers that do nothing")
+        _measure((one, other), (plain, other_plain), rate, seconds, rounds)
 
 
-def _measure(replicas: Sequence[servers.Server], rate: float, seconds: float, rounds: int) -> None:
-    accepted, slow = 0, list[float]()
+def _measure(
+    replicas: Sequence[servers.Server],
+    plain: Sequence[servers.Server],
+    rate: float,
+    seconds: float,
+    rounds: int,
+) -> None:
+    accepted, slow, plain_slow = 0, list[float](), list[float]()
     uvloop.run(scraped_load(replicas, rate / 4, 2))
     before = _counted(replicas)
-    print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms  slowest scrape ms")
+    print(
+        "round  sent/s  p50 ms  p99 ms  max ms  CPU us  generator late ms  slowest scrape ms"
+        "  | bare: p50 ms  p99 ms  CPU us"
+    )
     for number in range(rounds):
+        busy = _cpu_seconds(replicas)
         outcome, took = uvloop.run(scraped_load(replicas, rate, seconds))
+        busy = _cpu_seconds(replicas) - busy
+        idle = _cpu_seconds(plain)
+        bare = uvloop.run(_alone(plain, rate, seconds))
+        idle = _cpu_seconds(plain) - idle
         accepted += outcome.accepted
         slow.append(outcome.at(0.99) * 1e3)
+        plain_slow.append(bare.at(0.99) * 1e3)
         print(
             f"{number:5}  {outcome.sent / seconds:6.0f}  {outcome.at(0.5) * 1e3:6.2f}"
             f"  {outcome.at(0.99) * 1e3:6.2f}  {outcome.latencies[-1] * 1e3:6.1f}"
+            f"  {busy / outcome.sent * 1e6:6.0f}"
             f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
+            f"  |       {bare.at(0.5) * 1e3:6.2f}  {bare.at(0.99) * 1e3:6.2f}"
+            f"  {idle / bare.sent * 1e6:6.0f}",
+            flush=True,
         )
-    slow.sort()
-    median = slow[len(slow) // 2]
-    print(f"p99: median {median:.0f} ms (lowest {slow[0]:.0f}, highest {slow[-1]:.0f})")
+    for name, each in (("ours", slow), ("bare", plain_slow)):
+        each.sort()
+        print(
+            f"p99, {name}: median {each[rounds // 2]:.0f} ms "
+            f"(lowest {each[0]:.0f}, highest {each[-1]:.0f})"
+        )
     counted = _counted(replicas) - before
     print(f"acknowledged {accepted}, counted {counted}: lost {max(0, accepted - counted)}")
+
+
+async def _alone(plain: Sequence[servers.Server], rate: float, seconds: float) -> load.Outcome:
+    ports = [each.port for each in plain]
+    return await replay.drive(ports, rate=rate, seconds=seconds, connections=256)
+
+
+def _cpu_seconds(replicas: Sequence[servers.Server]) -> float:
+    return sum(each.cpu_seconds() for each in replicas)
 
 
 async def _seen(server: servers.Server, probes: int) -> list[float]:

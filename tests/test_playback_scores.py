@@ -1,7 +1,6 @@
 """The startup score that rules take from buckets is as near to that of every play as they say."""
 
 import random
-import subprocess
 from bisect import bisect_left
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 import yaml
 
 from exporter.events.playback.metrics import STARTUP_LIMITS
-from tests.programs import binary
+from tests.promtool import promtool
 
 RULES = Path(__file__).parents[1] / "rules" / "playback.yml"
 
@@ -64,11 +63,5 @@ def test_the_startup_score_is_within_its_bound(spread: float, tmp_path: Path) ->
             }
         )
     )
-    run = subprocess.run(
-        [binary("promtool", "prometheus"), "test", "rules", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    run = promtool("test", "rules", file)
     assert run.returncode == 0, run.stdout + run.stderr

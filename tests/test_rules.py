@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -28,6 +27,7 @@ from exporter.events.web.classes import LIMITS, Vital
 from exporter.metric import Histogram
 from tests.dashboards.engines import Prometheus, prometheus
 from tests.dashboards.target import CATALOGUE, serving
+from tests.promtool import promtool
 
 ROOT = Path(__file__).parents[1]
 RULES = sorted((ROOT / "rules").glob("*.yml"))
@@ -143,14 +143,6 @@ class Told(NamedTuple):
     step: int
     alert: str
     firing: tuple[dict[str, Any], ...]
-
-
-def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    found = shutil.which("promtool")
-    assert found, "promtool is missing: apt-get install --no-install-recommends prometheus"
-    return subprocess.run(
-        [found, *arguments], capture_output=True, text=True, check=False, timeout=600
-    )
 
 
 def content(path: Path) -> Any:

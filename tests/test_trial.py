@@ -100,7 +100,7 @@ async def test_whoever_cannot_say_it_in_a_body_says_it_in_the_address(
         params=query,
         data=each.body or None,
         headers=dict(zip(form.headers, each.headers, strict=False))
-        | {"Content-Type": sorted(form.media_types)[-1]},
+        | {"Content-Type": max(form.media_types)},
     )
 
     assert answer.status < 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import ClassVar, Final, NamedTuple, TypeVar
@@ -90,7 +91,7 @@ class Answers(NamedTuple):
     always: bool = False
 
 
-class Format:
+class Format(ABC):
     """Reads the beacons of one kind of client."""
 
     batch: ClassVar[bool] = False
@@ -112,18 +113,18 @@ class Format:
         return part
 
     @property
+    @abstractmethod
     def paths(self) -> tuple[str, ...]:
         """Where its beacons come."""
-        raise NotImplementedError
 
     def reply(self, body: bytes, sender: Sender) -> bytes | None:
         """What a sender must be told of whom nothing is wanted; None is the usual answer."""
         del body, sender
         return None
 
+    @abstractmethod
     def parse(self, body: bytes, sender: Sender) -> Parsed:
         """The events in ``body``, cleaned; :class:`RefusedError` where there are none to find."""
-        raise NotImplementedError
 
 
 def decode(decoder: Callable[[bytes], T], body: bytes) -> T:

@@ -6,16 +6,13 @@ The classes of the events are the shape on the wire, so the schema is generated 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from exporter.event import Cleaner, Domain, Event
+from exporter.event import LARGEST, Cleaner, Domain, Event
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender, decode
 from exporter.telemetry import Rejection
-
-LARGEST: Final = 2**53
-"""Up to here a float is one integer."""
 
 
 class _Envelope(msgspec.Struct, gc=False):

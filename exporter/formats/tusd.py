@@ -14,20 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
-from exporter.event import Cleaner, Event, is_name
+from exporter.event import Bytes, Cleaner, Event, is_name
 from exporter.events.upload import told
 from exporter.formats.format import Answers, Format, Parsed, RefusedError, Sender, decode
 from exporter.telemetry import Rejection
 
 PATH: Final = "/hooks/tusd"
-LARGEST: Final = 2**53
-
-Size = Annotated[int, Meta(ge=0, le=LARGEST)]
 
 
 class Knobs(NamedTuple):
@@ -39,9 +35,9 @@ class Knobs(NamedTuple):
 
 class _Upload(msgspec.Struct, rename="pascal", gc=False):
     id: str = msgspec.field(name="ID", default="")
-    size: Size = 0
+    size: Bytes = 0
     size_is_deferred: bool = False
-    offset: Size = 0
+    offset: Bytes = 0
     is_partial: bool = False
     is_final: bool = False
 

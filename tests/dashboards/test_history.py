@@ -4,14 +4,13 @@ promtool has: the stories of tests/rules/ go on for as long as it takes.
 """
 
 import re
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
 
-from tests.programs import binary
+from tests.promtool import promtool
 from tests.test_dashboards import NEED_HISTORY, asked, everything, filled
 
 ROOT = Path(__file__).parents[2]
@@ -109,11 +108,6 @@ def test_what_needs_history_answers_where_there_is_one(story: Story, tmp_path: P
     path.write_text(
         yaml.safe_dump(document | {"rule_files": [str(each) for each in files], "tests": [told]})
     )
-    done = subprocess.run(
-        [binary("promtool", "prometheus"), "test", "rules", path],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = promtool("test", "rules", path)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,6 @@ them, and says by name which did not behave. Beside them runs each alert as it i
 
 import json
 import re
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tests.mutation.promql import mutations, printed
-from tests.programs import binary
+from tests.promtool import promtool
 
 AT_ONCE = 2
 """Runs of promtool; a machine of CI has two cores."""
@@ -208,12 +207,7 @@ def _judge(trial: Trial, tried: Sequence[Mutant]) -> tuple[set[str], bool]:
     """The names of those that did not behave; whether an error kept the others from being tried."""
     with tempfile.TemporaryDirectory() as directory:
         file = _write(Path(directory), trial, tried)
-        run = subprocess.run(
-            [binary("promtool", "prometheus"), "test", "rules", str(file)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = promtool("test", "rules", file)
     said = run.stdout + run.stderr
     misbehaved = set(NAMED.findall(said))
     where = f"{trial.file.name}, {trial.test['name']}"
