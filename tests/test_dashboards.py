@@ -305,6 +305,117 @@ def test_a_member_has_one_colour_wherever_it_is_drawn() -> None:
         assert len(set(colours)) == len(colours), f"two members of {name} have one colour"
 
 
+# -- with choices at the top that do something ------------------------------------------------
+
+WHOLE = {
+    "Active uploads": "what starts has no labels, so what ends is all of it as well",
+    "Changes of quality for an hour of watching": "changes have no player, so the time is of all",
+}
+"""Panels in which a family has a label that a choice would filter, and why it does not."""
+
+
+def labels_of_series() -> dict[str, set[str]]:
+    """The labels of every series of the exporter."""
+    found = {}
+    for metric in CATALOGUE.metrics:
+        suffixes = ("_bucket", "_sum", "_count") if isinstance(metric, Histogram) else ("",)
+        found |= {f"{metric.name}{suffix}": set(metric.label_names) for suffix in suffixes}
+    return found
+
+
+@cache
+def tags_of_points() -> dict[str, set[str]]:
+    """The tags of every measurement."""
+    found: dict[str, set[str]] = {}
+    for text in points_of.lines():
+        measurement, *tags = text.partition(" ")[0].split(",")
+        found.setdefault(measurement, set()).update(tag.partition("=")[0] for tag in tags)
+    return found
+
+
+def choices(board: dict[str, Any]) -> set[str]:
+    """The names of its variables of which several may be chosen."""
+    return {v["name"] for v in variables(board) if v.get("multi")}
+
+
+def unfiltered(one: Asked) -> set[str]:
+    """The choices that a query could follow and does not."""
+    query = one.target.get("query")
+    if query is not None:
+        (measurement,) = re.findall(r'FROM "(\w+)"', query)
+        could = choices(one.board) & tags_of_points()[measurement]
+        return {name for name in could if f'"{name}" =~ /^${{{name}:regex}}$/' not in query}
+    missing = set()
+    for series, matchers in re.findall(r"([a-z_:]+)(?:\{([^}]*)\})?", one.target["expr"]):
+        for name in choices(one.board) & labels_of_series().get(series, set()):
+            if not re.search(rf'\b{name}(=~"\${name}"|=")', matchers):
+                missing.add(name)
+        (segment,) = re.findall(r'\bsegment="(\w+)"', matchers) or [""]
+        if segment in choices(one.board) and f'member=~"${segment}"' not in matchers:
+            missing.add(segment)
+    return missing
+
+
+def test_a_choice_filters_every_query_that_has_its_label() -> None:
+    missing = {str(one): unfiltered(one) for one in ASKED if one.panel["title"] not in WHOLE}
+    assert not {where: names for where, names in missing.items() if names}
+    excused = {one.panel["title"] for one in ASKED if unfiltered(one)}
+    assert excused == set(WHOLE), "no panel is excused in vain"
+
+
+def used(panel: dict[str, Any], board: dict[str, Any]) -> list[str]:
+    """The labels of the variables that stand in the queries of a panel."""
+    asks = " ".join(target.get("expr") or target["query"] for target in panel["targets"])
+    names = set(re.findall(r"\$\{?([a-z_]+)\b", asks))
+    return [v["label"] for v in variables(board) if v["name"] in names]
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda board: board["uid"])
+def test_a_panel_says_which_choices_it_follows_and_every_choice_has_followers(
+    board: dict[str, Any],
+) -> None:
+    followed = set()
+    for panel in panels(board):
+        told = re.findall(r"\n\n\*\*Follows:\*\* (.+)\.$", panel["description"])
+        labels = used(panel, board)
+        followed |= set(labels)
+        expected = [", ".join(labels) or "none of the choices at the top"]
+        assert told == (expected if variables(board) else []), panel["title"]
+    assert followed == {variable["label"] for variable in variables(board)}
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda board: board["uid"])
+def test_of_a_choice_several_or_all_are_chosen_and_it_opens_with_all(board: dict[str, Any]) -> None:
+    for variable in variables(board):
+        several = variable["type"] == "query" and variable["name"] not in ONE_AT_A_TIME
+        assert variable.get("multi", False) is several, variable["name"]
+        assert variable.get("includeAll", False) is several, variable["name"]
+        if several:
+            assert variable["current"]["value"] == ["$__all"]
+            assert variable["allValue"] == ".*"
+
+
+ONE_AT_A_TIME = {"video", "experiment"}
+
+
+def test_a_choice_is_the_same_on_every_dashboard() -> None:
+    asked_by_name: dict[str, set[str]] = {}
+    for board in BOARDS.values():
+        for variable in variables(board):
+            asked_by_name.setdefault(variable["name"], set()).add(variable["query"])
+    assert [name for name, queries in asked_by_name.items() if len(queries) > 1] == []
+
+
+def test_the_guide_names_the_choices_of_every_dashboard() -> None:
+    guide = (ROOT / "docs" / "dashboards.md").read_text()
+    _, _, section = guide.partition("\n## Filters\n")
+    told = dict(re.findall(r"^\| \[([^\]]+)\]\(#[\w-]+\) \| (.+) \|$", section, re.MULTILINE))
+    assert told == {
+        board["title"]: ", ".join(v["label"] for v in variables(board)) or "–"
+        for board in BOARDS.values()
+    }
+
+
 # -- with names that exist --------------------------------------------------------------------
 
 
@@ -517,6 +628,9 @@ SEEN = {
     "network": {"4g", "3g"},
     "region": {"asia", "europe"},
     "size_class": {"0-10MB", "30-100MB"},
+    "player": {"dash.js", "hls.js"},
+    "cdn": {"cloudfront", "fastly"},
+    "provider": {"mux", "replicate"},
 }
 """The members that the points of tests/dashboards/points.py have."""
 

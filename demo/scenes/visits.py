@@ -76,6 +76,12 @@ class Visitor(NamedTuple):
         return {"experiment": EXPERIMENT, "variant": self.variant}
 
     @property
+    def network(self) -> dict[str, str]:
+        """Over what, where the browser tells."""
+        person = self.person
+        return {"network": person.network} if person.device.tells_network else {}
+
+    @property
     def agent(self) -> str:
         """What the browser says of itself."""
         return self.person.device.user_agent
@@ -145,8 +151,7 @@ class _View(NamedTuple):
             # Old browsers have no navigationStart, of which NaN comes, of which null comes.
             yield self._metric(2.3, "navigation_total_load_time", None)
             yield self._metric(2.35, "player_bundle_kilobytes", 412.0)
-        if rng.random() < 0.3:
-            yield self._request(2.38)
+        yield self._request(2.38)
         if rng.random() < 0.15:
             yield self._metric(2.4, "long_task_duration", spread(rng, 90.0, 0.4))
 
@@ -171,18 +176,20 @@ class _View(NamedTuple):
                 "url": self.url,
                 "sessionId": visitor.session,
                 "pageViewId": self.name,
-                **self.visitor.trial,
+                **visitor.network,
+                **visitor.trial,
             },
         }
         return page(at, "/api/metrics", body, visitor.agent)
 
     def _request(self, after: float) -> Message:
-        """The server in front of the pages tells of a request of theirs."""
+        """The server in front of the pages tells of a request of theirs, and from where it came."""
         made = {
             "type": "web.request_made",
             "url": self.url,
             "page_view_id": self.name,
             "session_id": self.visitor.session,
+            "country": self.visitor.person.country.code,
             "result": "ok" if self.visitor.weather is GOOD or self.rng.random() < 0.9 else "failed",
             "duration_seconds": round(spread(self.rng, 0.2, 0.5), 3),
         }

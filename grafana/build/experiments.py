@@ -6,26 +6,38 @@ from collections.abc import Sequence
 from typing import Final
 
 from grafana.build.style import (
+    CLIENT,
+    CLIENT_TAGS,
     COUNT,
     SCORE,
     SECONDS,
     SHARE,
     Board,
+    Choice,
     Column,
     Influx,
     Listing,
     Row,
     Tag,
+    chosen,
 )
 
-CHOSEN: Final = '"experiment" =~ /^${experiment:regex}$/'
+FILTERED_BY: Final = {
+    "page_view": CLIENT_TAGS,
+    "web_session": ("device", "browser", "region"),
+    "upload": CLIENT_TAGS,
+    "play": CLIENT_TAGS,
+    "generation": ("provider",),
+}
+"""The tags of each measurement that have a variable."""
 
 
 def _of(measurement: str, select: str, where: str = "") -> Influx:
+    of = chosen("experiment", *FILTERED_BY[measurement])
     return Influx(
         select=select,
         measurement=measurement,
-        where=f"{CHOSEN} AND {where}" if where else CHOSEN,
+        where=f"{of} AND {where}" if where else of,
         group='"variant"',
     )
 
@@ -59,7 +71,11 @@ BOARD: Final = Board(
     folder="platform",
     lately="7d",
     refresh="5m",
-    variables=[Tag("experiment", "page_view")],
+    variables=[
+        Tag("experiment", "page_view"),
+        *CLIENT,
+        Choice("provider", "video_generation_ended_total"),
+    ],
     rows=[
         Row(
             "Do variants differ in what people see?",

@@ -10,6 +10,7 @@ from grafana.build.style import (
     PER_MINUTE,
     SCORE,
     Board,
+    Choice,
     Number,
     Prom,
     Row,
@@ -25,6 +26,7 @@ BOARD: Final = Board(
     lately="7d",
     refresh="5m",
     runbook="generation",
+    variables=[Choice("provider", "video_generation_ended_total")],
     rows=[
         Row(
             "How is the business?",
@@ -90,8 +92,8 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (provider, currency) (increase(video_generation_cost_total"
-                            "[1d])) / (sum by (provider, currency) (increase("
-                            "video_generation_priced_total[1d])) > 0)",
+                            '{provider=~"$provider"}[1d])) / (sum by (provider, currency) (increase'
+                            '(video_generation_priced_total{provider=~"$provider"}[1d])) > 0)',
                             "{{provider}} {{currency}}",
                         )
                     ],

@@ -8,6 +8,7 @@ from grafana.build import kpis
 from grafana.build.style import (
     PER_MINUTE,
     Board,
+    Choice,
     Prom,
     Row,
     Series,
@@ -20,6 +21,10 @@ BOARD: Final = Board(
     question="What fails: logins, content, the app, the system?",
     folder="platform",
     runbook="platform",
+    variables=[
+        Choice("phase", "video_platform_actions_total"),
+        Choice("route", "video_api_calls_total"),
+    ],
     rows=[
         Row(
             "How much fails?",
@@ -34,7 +39,7 @@ BOARD: Final = Board(
         Row(
             "What fails?",
             [
-                kpis.by_segment("error_ratio", "phase", span=12),
+                kpis.by_segment("error_ratio", "phase", span=12, chosen=True),
                 Series(
                     title="Failed actions per minute",
                     question="How many actions of each phase fail?",
@@ -45,8 +50,8 @@ BOARD: Final = Board(
                     stacked=True,
                     queries=[
                         Prom(
-                            'sum by (phase) (rate(video_platform_actions_total{result="failed"}'
-                            "[$__rate_interval])) * 60",
+                            "sum by (phase) (rate(video_platform_actions_total"
+                            '{result="failed", phase=~"$phase"}[$__rate_interval])) * 60',
                             "{{phase}}",
                         )
                     ],
@@ -84,7 +89,8 @@ BOARD: Final = Board(
                     stacked=True,
                     queries=[
                         Prom(
-                            "sum by (route) (rate(video_api_errors_total[$__rate_interval])) * 60",
+                            'sum by (route) (rate(video_api_errors_total{route=~"$route"}'
+                            "[$__rate_interval])) * 60",
                             "{{route}}",
                         )
                     ],

@@ -10,6 +10,7 @@ from grafana.build.style import (
     PER_SECOND,
     SECONDS,
     Board,
+    Choice,
     Number,
     Prom,
     Row,
@@ -23,6 +24,10 @@ BOARD: Final = Board(
     question="Does the platform answer fast? If not: on which route, behind which cache?",
     folder="platform",
     runbook="platform",
+    variables=[
+        Choice("route", "video_api_calls_total"),
+        Choice("cache", "video_cache_lookups_total"),
+    ],
     rows=[
         Row(
             "Is it fast?",
@@ -38,7 +43,10 @@ BOARD: Final = Board(
                     span=6,
                     history=True,
                     queries=[
-                        Prom("sum(rate(video_api_calls_total[$__rate_interval]))", "calls"),
+                        Prom(
+                            'sum(rate(video_api_calls_total{route=~"$route"}[$__rate_interval]))',
+                            "calls",
+                        ),
                     ],
                 ),
                 kpis.over_time("response_time_mean_seconds"),
@@ -48,7 +56,7 @@ BOARD: Final = Board(
         Row(
             "Which route is slow?",
             [
-                kpis.by_segment("response_time_mean_seconds", "route", span=11),
+                kpis.by_segment("response_time_mean_seconds", "route", span=11, chosen=True),
                 Spread(
                     title="Response times",
                     question="How are the times of the API's answers spread?",
@@ -58,7 +66,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (le) (increase(video_api_duration_seconds_bucket"
-                            "[$__rate_interval]))",
+                            '{route=~"$route"}[$__rate_interval]))',
                             "{{le}}",
                         )
                     ],
@@ -69,7 +77,7 @@ BOARD: Final = Board(
             "Do the caches help?",
             [
                 kpis.over_time("cache_hit_ratio"),
-                kpis.by_segment("cache_hit_ratio", "cache", span=6),
+                kpis.by_segment("cache_hit_ratio", "cache", span=6, chosen=True),
                 Series(
                     title="Look-ups in caches",
                     question="How many look-ups does each cache get?",
@@ -80,7 +88,8 @@ BOARD: Final = Board(
                     stacked=True,
                     queries=[
                         Prom(
-                            "sum by (cache) (rate(video_cache_lookups_total[$__rate_interval]))",
+                            'sum by (cache) (rate(video_cache_lookups_total{cache=~"$cache"}'
+                            "[$__rate_interval]))",
                             "{{cache}}",
                         )
                     ],

@@ -74,7 +74,7 @@ BOARD: Final = Board(
                     by="platform source",
                     queries=[
                         Prom(
-                            "sum by (source) (rate(video_service_checks_total"
+                            'sum by (source) (rate(video_service_checks_total{service=~"$service"}'
                             "[$__rate_interval])) * 60",
                             "{{source}}",
                         )

@@ -6,6 +6,8 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    CLIENT,
+    CLIENT_TAGS,
     COUNT,
     ORANGE,
     PER_MINUTE,
@@ -14,7 +16,6 @@ from grafana.build.style import (
     SHARE,
     Bars,
     Board,
-    Choice,
     Column,
     Influx,
     Listing,
@@ -24,13 +25,11 @@ from grafana.build.style import (
     Row,
     Series,
     Tag,
+    chosen,
 )
 
-CHOSEN: Final = '"preview" = \'no\' AND "video" =~ /^${video:regex}$/'
-REAL: Final = (
-    '"preview" = \'no\' AND "device" =~ /^${device:regex}$/'
-    ' AND "browser" =~ /^${browser:regex}$/ AND "region" =~ /^${region:regex}$/'
-)
+CHOSEN: Final = f"\"preview\" = 'no' AND {chosen('video')}"
+REAL: Final = f"\"preview\" = 'no' AND {chosen(*CLIENT_TAGS)}"
 
 
 def _plays(select: str, where: str = "") -> Influx:
@@ -73,12 +72,7 @@ BOARD: Final = Board(
     lately="7d",
     refresh="5m",
     runbook="playback",
-    variables=[
-        Tag("video", "play"),
-        Choice("device", "video_playback_ended_by_device_total"),
-        Choice("browser", "video_upload_ended_by_client_total"),
-        Choice("region", "video_upload_ended_by_region_total"),
-    ],
+    variables=[Tag("video", "play"), *CLIENT],
     rows=[
         Row(
             "What is watched, and is it liked?",

@@ -7,6 +7,7 @@ from typing import Final
 from grafana.build import kpis
 from grafana.build.style import (
     BYTES_PER_SECOND,
+    CLIENT,
     COUNT,
     PER_MINUTE,
     SCORE,
@@ -23,6 +24,7 @@ from grafana.build.style import (
     Row,
     Series,
     Spread,
+    by_client,
     firing,
 )
 
@@ -83,8 +85,7 @@ BOARD: Final = Board(
     folder="playback",
     runbook="playback",
     variables=[
-        Choice("device", "video_playback_ended_by_device_total"),
-        Choice("network", "video_playback_watched_by_network_seconds_total"),
+        *CLIENT,
         Choice("player", "video_playback_ended_total"),
         Choice("cdn", "video_playback_watched_by_cdn_seconds_total"),
     ],
@@ -107,7 +108,8 @@ BOARD: Final = Board(
                     history=True,
                     queries=[
                         Prom(
-                            "sum(video_playback_attempts_total) - sum(video_playback_ended_total)",
+                            'sum(video_playback_attempts_total{player=~"$player"})'
+                            ' - sum(video_playback_ended_total{player=~"$player"})',
                             "plays",
                         )
                     ],
@@ -129,7 +131,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (outcome) (rate(video_playback_ended_total"
-                            "[$__rate_interval])) * 60",
+                            '{player=~"$player"}[$__rate_interval])) * 60',
                             "{{outcome}}",
                         )
                     ],
@@ -154,7 +156,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (le) (increase(video_playback_startup_seconds_bucket"
-                            "[$__rate_interval]))",
+                            '{device=~"$device"}[$__rate_interval]))',
                             "{{le}}",
                         )
                     ],
@@ -182,7 +184,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (player) (rate(video_playback_stalls_total"
-                            "[$__rate_interval])) * 60",
+                            '{player=~"$player"}[$__rate_interval])) * 60',
                             "{{player}}",
                         )
                     ],
@@ -264,10 +266,61 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (player) (rate(video_playback_watched_seconds_total"
-                            "[$__rate_interval]))",
+                            '{player=~"$player"}[$__rate_interval]))',
                             "{{player}}",
                         )
                     ],
+                ),
+            ],
+        ),
+        Row(
+            "Whose plays are bad?",
+            [
+                Series(
+                    title="Plays that fail, by device",
+                    question="Of the plays that ended on each device in the last hour, how many"
+                    " failed, before or after the first frame?",
+                    good="Lines close together: one that leaves the others is the cause.",
+                    unit=SHARE,
+                    height=9,
+                    by="device",
+                    queries=[
+                        Prom(
+                            "sum by (device) (increase(video_playback_ended_by_device_total"
+                            '{outcome=~"(start_)?failed", device=~"$device"}[1h])) / (sum by'
+                            " (device) (increase(video_playback_ended_by_device_total"
+                            '{device=~"$device"}[1h])) > 0)',
+                            "{{device}}",
+                        )
+                    ],
+                ),
+                by_client(
+                    "play",
+                    {
+                        'count("play_id") AS "plays",'
+                        ' percentile("startup_seconds", 95) AS "p95 startup",'
+                        ' sum("stalled_seconds") AS "stalled", sum("watched_seconds") AS "watched",'
+                        ' mean("completion_ratio") AS "mean part seen"': "",
+                        'count("play_id") AS "failed"': '"outcome" =~ /^(start_)?failed$/',
+                    },
+                    title="Plays by kind of client",
+                    question="How many plays does each kind of client have, how many of them fail,"
+                    " how soon do they start, how much stands still, and how much is seen?",
+                    good="Rows alike; one that stands out in a column is a browser's, a network's"
+                    " or a region's. Few plays say little.",
+                    span=16,
+                    others=("player", "cdn"),
+                    columns=[
+                        Column("plays", "plays", width=75),
+                        Column("failed share", "failed share", unit=SHARE, width=105),
+                        Column("p95 startup", "p95 startup", unit=SECONDS, width=105),
+                        Column("rebuffering", "rebuffering", unit=SHARE, width=105),
+                        Column("mean part seen", "mean part seen", unit=SHARE),
+                    ],
+                    computed=(
+                        ("failed share", "failed", "plays"),
+                        ("rebuffering", "stalled", "watched"),
+                    ),
                 ),
             ],
         ),
@@ -414,8 +467,8 @@ BOARD: Final = Board(
                     queries=[
                         Prom(f"sum(rate({family}[$__rate_interval])) * 60", name)
                         for family, name in (
-                            ("video_playback_attempts_total", "asked for"),
-                            ("video_playback_started_total", "started"),
+                            ('video_playback_attempts_total{player=~"$player"}', "asked for"),
+                            ('video_playback_started_total{player=~"$player"}', "started"),
                             ("video_playback_unattributed_beacons_total", "beacons of no play"),
                         )
                     ],

@@ -442,6 +442,11 @@ class Influx(Query):
         )
 
 
+def chosen(*tags: str) -> str:
+    """The condition of InfluxQL for points of what is chosen at the top, by tags of their names."""
+    return " AND ".join(f'"{tag}" =~ /^${{{tag}:regex}}$/' for tag in tags)
+
+
 @dataclass(frozen=True)
 class _InfluxTarget(Builder[Dataquery], Dataquery):
     """The SDK has no type for InfluxQL; this is the JSON of one query."""
@@ -1029,6 +1034,9 @@ class World(Panel):
 
 
 # -- panels that several dashboards have -----------------------------------------------------
+CLIENT_TAGS: Final = ("device", "browser", "network", "region")
+"""What tells clients apart on points, and has a variable."""
+
 _SEVERITIES: Final = ("critical", "high", "medium", "low")
 """Of alerts that ask somebody to do something, the gravest first; reports are info."""
 
@@ -1121,6 +1129,50 @@ def _placed(alerts: str, about: Sequence[str]) -> str:
     return f"max by (alertname, severity, domain, where) ({everywhere})"
 
 
+_CLASS_WIDTHS: Final = {"device": 80, "browser": 80, "network": 80, "region": 125}
+"""Room for the longest class, and for ten columns beside each other."""
+
+
+def by_client(
+    measurement: str,
+    selects: Mapping[str, str],
+    *,
+    title: str,
+    question: str,
+    good: str,
+    columns: Sequence[Column],
+    computed: Sequence[tuple[str, str, str]] = (),
+    tags: Sequence[str] = CLIENT_TAGS,
+    others: Sequence[str] = (),
+    span: int = 24,
+) -> Listing:
+    """A table with a row for each kind of client, of the chosen ones; the most frequent come first.
+
+    ``selects`` gives what is selected its condition, if it has one; the first of ``columns`` tells
+    how frequent it is. ``others`` are tags that filter and tell no clients apart.
+    """
+    return Listing(
+        title=title,
+        question=f"{question} One row for each kind of client in the chosen time.",
+        good=good,
+        unit=COUNT,
+        span=span,
+        height=9,
+        queries=[
+            Influx(
+                select=select,
+                measurement=measurement,
+                where=" AND ".join(filter(None, (chosen(*tags, *others), where))),
+                group=", ".join(f'"{tag}"' for tag in tags),
+            )
+            for select, where in selects.items()
+        ],
+        columns=[*(Column(tag, tag, width=_CLASS_WIDTHS[tag]) for tag in tags), *columns],
+        computed=computed,
+        sort=(columns[0].title, True),
+    )
+
+
 # -- dashboards ------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Choice:
@@ -1143,6 +1195,16 @@ class Choice:
             .all_value(".*")
             .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
         )
+
+
+CLIENT: Final = (
+    # Every label set is there from the start, so any family with a label has all of its values.
+    Choice("device", "video_upload_ended_total"),
+    Choice("browser", "video_upload_ended_by_client_total"),
+    Choice("network", "video_upload_ended_by_client_total"),
+    Choice("region", "video_upload_ended_by_region_total"),
+)
+"""The variables that say who; the same everywhere, so that they travel along links."""
 
 
 @dataclass(frozen=True)
@@ -1214,6 +1276,8 @@ class Board:
         content: dict[str, Any] = json.loads(JSONEncoder().encode(self._build()))
         for number, panel in enumerate(content["panels"], start=1):
             panel["id"] = number
+            if panel["type"] != "row" and self.variables:
+                panel["description"] += _follows(panel, content["templating"]["list"])
         # The SDK puts links and annotations into a menu; an SRE should not have to look for them.
         for shown in (*content["links"], *content["annotations"]["list"]):
             del shown["placement"]
@@ -1280,6 +1344,13 @@ class Board:
             .url(f"{RUNBOOKS}/docs/runbooks/{runbook}")
             .target_blank(True)
         )
+
+
+def _follows(panel: Mapping[str, Any], variables: Sequence[Mapping[str, Any]]) -> str:
+    """Which variables filter a panel: nobody should have to guess why it does not move."""
+    asked = json.dumps(panel["targets"])
+    of = [v["label"] for v in variables if re.search(rf"\$\{{?{v['name']}\b", asked)]
+    return f"\n\n**Follows:** {', '.join(of) or 'none of the choices at the top'}."
 
 
 @dataclass(frozen=True)

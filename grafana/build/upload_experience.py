@@ -7,6 +7,8 @@ from typing import Final
 from grafana.build import kpis
 from grafana.build.style import (
     BYTES,
+    CLIENT,
+    CLIENT_TAGS,
     COLOURS,
     COUNT,
     ORANGE,
@@ -16,7 +18,6 @@ from grafana.build.style import (
     SHARE,
     Bars,
     Board,
-    Choice,
     Column,
     Influx,
     Listing,
@@ -24,10 +25,11 @@ from grafana.build.style import (
     Row,
     Series,
     Spread,
+    chosen,
 )
 
-CHOSEN: Final = '"device" =~ /^${device:regex}$/ AND "browser" =~ /^${browser:regex}$/'
-"""The points of the chosen devices and browsers."""
+CHOSEN: Final = chosen(*CLIENT_TAGS)
+"""The points of the chosen clients."""
 
 
 def _uploads(select: str, outcome: str = "") -> Influx:
@@ -45,10 +47,7 @@ BOARD: Final = Board(
     question="What is uploading like for people, on their devices and in their browsers?",
     folder="upload",
     runbook="upload",
-    variables=[
-        Choice("device", "video_upload_ended_total"),
-        Choice("browser", "video_upload_ended_by_client_total"),
-    ],
+    variables=CLIENT,
     rows=[
         Row(
             "Is it a good experience?",
@@ -179,7 +178,8 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (browser) (rate(video_upload_ended_by_client_total"
-                            '{browser=~"$browser"}[$__rate_interval])) * 60',
+                            '{browser=~"$browser", network=~"$network"}'
+                            "[$__rate_interval])) * 60",
                             "{{browser}}",
                         )
                     ],

@@ -7,6 +7,8 @@ from typing import Final
 from grafana.build import kpis
 from grafana.build.style import (
     BYTES_PER_SECOND,
+    CLIENT,
+    CLIENT_TAGS,
     COUNT,
     PER_MINUTE,
     SECONDS,
@@ -23,15 +25,13 @@ from grafana.build.style import (
     Spread,
     Switch,
     World,
+    chosen,
 )
 
 BUCKETS: Final = 'video_upload_duration_seconds_bucket{source="$source", size_class=~"$size_class"}'
 
-CHOSEN: Final = (
-    '"size_class" =~ /^${size_class:regex}$/ AND "network" =~ /^${network:regex}$/'
-    ' AND "region" =~ /^${region:regex}$/'
-)
-"""The points of the chosen sizes, networks and regions."""
+CHOSEN: Final = chosen("size_class", *CLIENT_TAGS)
+"""The points of the chosen sizes and clients."""
 
 BY_COUNTRY: Final = (
     Influx(
@@ -79,8 +79,7 @@ BOARD: Final = Board(
     variables=[
         Switch("source", "Counted from", ("lifecycle", "report")),
         Choice("size_class", "video_upload_ended_total"),
-        Choice("network", "video_upload_ended_by_client_total"),
-        Choice("region", "video_upload_ended_by_region_total"),
+        *CLIENT,
     ],
     rows=[
         Row(
@@ -193,7 +192,7 @@ BOARD: Final = Board(
             [
                 kpis.over_time("upload_throughput_utilisation_ratio"),
                 kpis.by_segment("upload_throughput_utilisation_ratio", "network", chosen=True),
-                kpis.by_segment("upload_throughput_utilisation_ratio", "region"),
+                kpis.by_segment("upload_throughput_utilisation_ratio", "region", chosen=True),
                 Series(
                     title="Throughput by network, median",
                     question="How many bytes per second does half of the followed uploads reach"

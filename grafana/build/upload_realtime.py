@@ -6,17 +6,22 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    CLIENT,
     COUNT,
     GREEN,
     PER_MINUTE,
     SECONDS,
+    SHARE,
     VERMILION,
     Bars,
     Board,
+    Choice,
+    Column,
     Number,
     Prom,
     Row,
     Series,
+    by_client,
     firing,
     firing_count,
 )
@@ -45,6 +50,7 @@ BOARD: Final = Board(
     folder="upload",
     lately="3h",
     runbook="upload",
+    variables=[*CLIENT, Choice("size_class", "video_upload_ended_total")],
     rows=[
         Row(
             "Does uploading work now?",
@@ -130,6 +136,7 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (outcome) (rate(video_upload_ended_total"
+                            '{device=~"$device", size_class=~"$size_class"}'
                             "[$__rate_interval])) * 60",
                             "{{outcome}}",
                         )
@@ -170,10 +177,35 @@ BOARD: Final = Board(
         Row(
             "Where does it fail?",
             [
-                kpis.by_segment("upload_success_ratio", "device"),
-                kpis.by_segment("upload_success_ratio", "network"),
-                kpis.by_segment("upload_success_ratio", "browser"),
-                kpis.by_segment("upload_success_ratio", "size_class"),
+                kpis.by_segment("upload_success_ratio", "device", chosen=True),
+                kpis.by_segment("upload_success_ratio", "network", chosen=True),
+                kpis.by_segment("upload_success_ratio", "browser", chosen=True),
+                kpis.by_segment("upload_success_ratio", "size_class", chosen=True),
+                by_client(
+                    "upload",
+                    {
+                        'count("upload_id") AS "uploads",'
+                        ' mean("duration_seconds") AS "mean time"': "",
+                        'count("upload_id") AS "failed"': "\"outcome\" = 'failed'",
+                        'count("upload_id") AS "abandoned"': "\"outcome\" = 'abandoned'",
+                    },
+                    title="Uploads by kind of client",
+                    question="How many followed uploads does each kind of client have, how many of"
+                    " them fail or are given up, and how long do they take?",
+                    good="Like its neighbours; sort by failed to find the one that is not.",
+                    others=("size_class",),
+                    columns=[
+                        Column("uploads", "uploads"),
+                        Column("failed", "failed"),
+                        Column("failed share", "failed share", unit=SHARE),
+                        Column("abandoned share", "abandoned share", unit=SHARE),
+                        Column("mean time", "mean time", unit=SECONDS),
+                    ],
+                    computed=(
+                        ("failed share", "failed", "uploads"),
+                        ("abandoned share", "abandoned", "uploads"),
+                    ),
+                ),
             ],
         ),
         Row(

@@ -30,8 +30,8 @@ CALLS: Final = "video_api_calls_total"
 
 def _client_p95(family: str) -> str:
     return (
-        "histogram_quantile(0.95,"
-        f" sum by (device, le) (rate({family}_bucket[$__rate_interval]))) >= 0"
+        "histogram_quantile(0.95, sum by (device, le)"
+        f' (rate({family}_bucket{{device=~"$device"}}[$__rate_interval]))) >= 0'
     )
 
 
@@ -41,7 +41,11 @@ BOARD: Final = Board(
     question="Are the API, the storage, the clients and the exporter well?",
     folder="upload",
     runbook="upload",
-    variables=[Choice("route", CALLS), Choice("operation", "video_storage_operations_total")],
+    variables=[
+        Choice("route", CALLS),
+        Choice("operation", "video_storage_operations_total"),
+        Choice("device", "video_upload_ended_total"),
+    ],
     rows=[
         Row(
             "Are the parts well?",

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    CLIENT,
     COUNT,
     PER_MINUTE,
     SHARE,
@@ -16,6 +17,7 @@ from grafana.build.style import (
     Prom,
     Row,
     Series,
+    by_client,
     firing,
 )
 
@@ -25,6 +27,7 @@ BOARD: Final = Board(
     question="Which errors do pages meet, on which pages, how many people, and what is new?",
     folder="web",
     runbook="web",
+    variables=CLIENT,
     rows=[
         Row(
             "How bad is it?",
@@ -124,8 +127,8 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (device) (increase(video_web_page_views_by_device_total"
-                            '{erred="yes"}[1h])) / (sum by (device) (increase('
-                            "video_web_page_views_by_device_total[1h])) > 0)",
+                            '{erred="yes", device=~"$device"}[1h])) / (sum by (device) (increase('
+                            'video_web_page_views_by_device_total{device=~"$device"}[1h])) > 0)',
                             "{{device}}",
                         )
                     ],
@@ -145,6 +148,25 @@ BOARD: Final = Board(
                             "{{result}}",
                         )
                     ],
+                ),
+                by_client(
+                    "page_view",
+                    {
+                        'count("errors") AS "page views", sum("errors") AS "errors"': "",
+                        'count("errors") AS "erred"': "\"erred\" = 'yes'",
+                    },
+                    title="Errors by kind of client",
+                    question="How many page views does each kind of client have, how many of them"
+                    " met an error, and how many errors are these?",
+                    good="Shares alike; one browser that stands out is a release, one network or"
+                    " region an outage there.",
+                    columns=[
+                        Column("page views", "page views"),
+                        Column("erred", "with an error"),
+                        Column("share with an error", "share with an error", unit=SHARE),
+                        Column("errors", "errors"),
+                    ],
+                    computed=(("share with an error", "erred", "page views"),),
                 ),
             ],
         ),

@@ -6,17 +6,21 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    CLIENT,
     COLOURS,
     COUNT,
     PER_MINUTE,
+    SCORE,
     SECONDS,
+    SHARE,
     Board,
-    Choice,
+    Column,
     Number,
     Prom,
     Row,
     Series,
     Spread,
+    by_client,
 )
 
 BOARD: Final = Board(
@@ -25,7 +29,7 @@ BOARD: Final = Board(
     question="How many people are there, what do they do, and how long do they stay?",
     folder="web",
     runbook="web",
-    variables=[Choice("device", "video_web_sessions_total")],
+    variables=CLIENT,
     rows=[
         Row(
             "Who is there?",
@@ -88,9 +92,49 @@ BOARD: Final = Board(
                     queries=[
                         Prom(
                             "sum by (le) (increase(video_web_session_seconds_bucket"
-                            "[$__rate_interval]))",
+                            '{device=~"$device"}[$__rate_interval]))',
                             "{{le}}",
                         )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Do some stay longer than others?",
+            [
+                by_client(
+                    "web_session",
+                    {
+                        'count("seconds") AS "sessions", mean("seconds") AS "mean length",'
+                        ' mean("engagement") AS "engagement"': "",
+                        'count("seconds") AS "bounced"': "\"bounced\" = 'yes'",
+                    },
+                    title="Visits by kind of client",
+                    question="How many sessions does each kind of client have, how many of them"
+                    " bounce, how long and how engaged are they?",
+                    good="Longer on large screens, else alike. Sessions know no network.",
+                    span=13,
+                    # Of the networks of its page views a session keeps none.
+                    tags=("device", "browser", "region"),
+                    columns=[
+                        Column("sessions", "sessions", width=105),
+                        Column("bounce share", "bounce share", unit=SHARE, width=115),
+                        Column("mean length", "mean length", unit=SECONDS, width=110),
+                        Column("engagement", "engagement", unit=SCORE, width=105),
+                    ],
+                    computed=(("bounce share", "bounced", "sessions"),),
+                ),
+                by_client(
+                    "page_view",
+                    {'count("errors") AS "page views", mean("actions") AS "actions each"': ""},
+                    title="Page views by kind of client",
+                    question="How many page views does each kind of client have, and how many"
+                    " actions each?",
+                    good="The usual mix; a kind of client that vanishes sees no page at all.",
+                    span=11,
+                    columns=[
+                        Column("page views", "page views", width=115),
+                        Column("actions each", "actions each", unit=SCORE, width=120),
                     ],
                 ),
             ],

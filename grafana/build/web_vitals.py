@@ -6,17 +6,19 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    CLIENT,
     PER_MINUTE,
     SCORE,
     SECONDS,
     Bars,
     Board,
-    Choice,
+    Column,
     Panel,
     Prom,
     Row,
     Series,
     Spread,
+    by_client,
     firing,
 )
 
@@ -32,8 +34,8 @@ def _ratings(vital: str, title: str) -> Series:
         stacked=True,
         queries=[
             Prom(
-                f'sum by (rating) (rate(video_web_vitals_total{{vital="{vital}"}}'
-                "[$__rate_interval])) * 60",
+                "sum by (rating) (rate(video_web_vitals_total"
+                f'{{vital="{vital}", device=~"$device"}}[$__rate_interval])) * 60',
                 "{{rating}}",
             )
         ],
@@ -79,7 +81,7 @@ BOARD: Final = Board(
     question="Do pages appear soon, stay still and answer at once? If not: which, and where?",
     folder="web",
     runbook="web",
-    variables=[Choice("device", "video_web_load_seconds_count")],
+    variables=CLIENT,
     rows=[
         Row(
             "Are pages fast now?",
@@ -176,6 +178,42 @@ BOARD: Final = Board(
                             "[$__range]))",
                             "{{le}} s",
                         )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "Whose pages are slow?",
+            [
+                by_client(
+                    "page_view",
+                    {
+                        'count("errors") AS "page views",'
+                        ' percentile("lcp_seconds", 75) AS "p75 LCP",'
+                        ' percentile("inp_seconds", 75) AS "p75 INP",'
+                        ' percentile("cls", 75) AS "p75 CLS",'
+                        ' percentile("fcp_seconds", 75) AS "p75 FCP",'
+                        ' percentile("ttfb_seconds", 75) AS "p75 TTFB",'
+                        ' percentile("load_seconds", 95) AS "p95 load"': "",
+                    },
+                    title="Vitals by kind of client",
+                    question="Which vitals do three of four page views of each kind of client stay"
+                    " within, and which load time do 95 of 100?",
+                    good="Rows alike; one that stands out in a column is a browser's or a"
+                    " network's. Few page views say little.",
+                    columns=[
+                        Column("page views", "page views", width=120),
+                        *(
+                            Column(f"p75 {vital}", f"p75 {vital}", unit=unit, width=130)
+                            for vital, unit in (
+                                ("LCP", SECONDS),
+                                ("INP", SECONDS),
+                                ("CLS", SCORE),
+                                ("FCP", SECONDS),
+                                ("TTFB", SECONDS),
+                            )
+                        ),
+                        Column("p95 load", "p95 load", unit=SECONDS),
                     ],
                 ),
             ],
