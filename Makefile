@@ -83,6 +83,10 @@ prove: .venv/dev ## break everything around an exporter under load, for half an 
 	@sh stack/debian.sh test
 	@.venv/bin/python -m tests.durability.prove $(ARGS)
 
+grafana: .venv/dev ## judge all of it with a Grafana and an InfluxDB 2 that you built: GRAFANA=… INFLUXD=…
+	@sh stack/debian.sh test
+	@.venv/bin/python -m tests.dashboards.grafana --grafana "$(GRAFANA)" --influxd "$(INFLUXD)" $(ARGS)
+
 sbom: .venv/dev ## what is in the exporter: build/sbom.cdx.json (CycloneDX), from the locked requirements
 	@mkdir -p build
 	@cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --short-PURLs \
@@ -144,4 +148,4 @@ clean: ## remove what can be made again; .run, which holds data, stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: clients help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
-	bench prove golden lock tusd clean
+	bench prove grafana golden lock tusd clean

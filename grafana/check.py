@@ -96,8 +96,8 @@ class Grafana:
 
 
 QUERIES: Final = "/api/ds/query"
-RULES: Final = "/api/datasources/proxy/uid/prometheus/api/v1/rules?type=alert"
-"""What Prometheus has, asked through Grafana."""
+PROMETHEUS: Final = "/api/datasources/proxy/uid/prometheus/api/v1"
+"""Prometheus itself, asked through Grafana."""
 
 
 def check(grafana: Grafana, lately: str = "") -> Iterator[Found]:
@@ -116,7 +116,7 @@ def check(grafana: Grafana, lately: str = "") -> Iterator[Found]:
             if panel["type"] != "row":
                 yield _ask_panel(grafana, board["title"], panel, time, choices)
         yield from _dead_links(board["title"], board, there)
-    for group in grafana.ask(RULES)["data"]["groups"]:
+    for group in grafana.ask(f"{PROMETHEUS}/rules?type=alert")["data"]["groups"]:
         for rule in group["rules"]:
             yield from _dead_links(f"Alert {rule['name']}", rule["annotations"], there)
 
@@ -167,10 +167,7 @@ def _ask_panel(
 ) -> Found:
     hint = panel["fieldConfig"]["defaults"].get("noValue", "")
     queries = [filled(target, choices) for target in panel["targets"]]
-    try:
-        results = grafana.ask(QUERIES, {**time, "queries": queries})["results"]
-    except NoAnswerError as error:
-        return Found(board, panel["title"], 0, str(error), may_be_empty=False, hint=hint)
+    results = answers(grafana, queries, time)
     errors = {one["error"] for one in results.values() if one.get("error")}
     return Found(
         board,
@@ -180,6 +177,32 @@ def _ask_panel(
         may_be_empty=hint == NOTHING_IS_FINE,
         hint=hint,
     )
+
+
+def answers(grafana: Grafana, queries: list[Json], time: Json) -> Json:
+    """What Grafana says to each query, by its letter; where it fails as a whole, which one did."""
+    try:
+        return dict(grafana.ask(QUERIES, {**time, "queries": queries})["results"])
+    except NoAnswerError as error:
+        if len(queries) > 1:
+            apart = (answers(grafana, [query], time) for query in queries)
+            return {letter: answer for one in apart for letter, answer in one.items()}
+        return {queries[0]["refId"]: {"error": _why(grafana, queries[0], str(error))}}
+
+
+def _why(grafana: Grafana, query: Json, said: str) -> str:
+    """What Prometheus has against a query; nothing, if Grafana failed because it has no series.
+
+    Grafanas on the way to 9.4 answer 500 to both, in the same words.
+    """
+    if "expr" not in query or '"plugin.downstreamError"' not in said:
+        return said
+    expr = re.sub(r"\$__\w+", "5m", query["expr"])
+    try:
+        answer = grafana.ask(f"{PROMETHEUS}/query?{urlencode({'query': expr})}")
+    except NoAnswerError as error:
+        return str(error)
+    return "" if answer["status"] == "success" else said
 
 
 def _rows(frame: Json) -> int:

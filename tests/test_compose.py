@@ -340,6 +340,11 @@ def test_grafana_is_given_every_variable_that_its_provisioning_reads() -> None:
     assert set(paths) <= {target for _, target, _ in mounts(SERVICES["grafana"])}
 
 
+def test_every_folder_is_there_without_which_grafana_complains() -> None:
+    found = {file.parent.name for file in Path("grafana/provisioning").glob("*/*")}
+    assert found >= {"alerting", "dashboards", "datasources", "notifiers", "plugins"}
+
+
 def test_what_the_image_copies_is_what_it_needs_and_is_not_ignored() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE)
     allowed = re.findall(r"^!(\S+)$", Path(".dockerignore").read_text(), re.MULTILINE)

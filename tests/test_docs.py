@@ -47,7 +47,7 @@ LEFT_OUT = {
     r"make\b": "it would run this test, or what runs here already; the target is looked up",
     r"docker\b": "there is no engine; services are looked up in docker-compose.yml",
     r"(\w+=\S+\s+)*python -m exporter serve\b": "it runs until it is stopped, as it does here",
-    r"(\w+=\S+\s+)*python -m exporter influx setup\b": "needs InfluxDB 2: tests/retention",
+    r"(\w+=\S+\s+)*python -m exporter influx setup\b": "needs InfluxDB 2: make grafana",
     r"python -m (bench|tests)\b": "takes minutes to hours; module and options are looked up",
     r"python -m grafana\.check\b": "needs Grafana: tests/dashboards/test_check.py",
     r"\.venv/bin/pytest\b": "tests within a test; its files are looked up",

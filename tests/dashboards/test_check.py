@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -18,12 +19,18 @@ BOARDS = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*/*.j
 PANELS = sum(p["type"] != "row" for board in BOARDS.values() for p in board["panels"])
 
 
+class RefusedError(Exception):
+    """An answer that is not 200: its status and its body."""
+
+
 class Fake:
     """A Grafana with the project's dashboards; what a query answers is decided by its text."""
 
     def __init__(self) -> None:
         self.empty = re.compile("(?!)")
         self.failing = re.compile("(?!)")
+        self.felling = re.compile("(?!)")
+        """Queries for which it answers 500 to all that are asked with them."""
         self.missing: set[str] = set()
         self.frame: dict[str, Any] = {"data": {"values": [[1], ["a value"]]}}
         self.asked: list[dict[str, Any]] = []
@@ -37,8 +44,14 @@ class Fake:
         if path.startswith("/api/datasources/proxy/uid/prometheus/api/v1/rules"):
             rule = {"name": "Down", "annotations": {"dashboard_url": "/d/web-vitals"}}
             return {"data": {"groups": [{"rules": [rule]}]}}
+        if path.startswith("/api/datasources/proxy/uid/prometheus/api/v1/query"):
+            if self.failing.search(unquote_plus(path)):
+                raise RefusedError(400, {"status": "error", "error": "parse error"})
+            return {"status": "success", "data": {"result": []}}
         assert path == "/api/ds/query"
         assert body is not None
+        if any(self.felling.search(query.get("expr", "")) for query in body["queries"]):
+            raise RefusedError(500, {"messageId": "plugin.downstreamError"})
         self.asked.append(body)
         return {"results": {query["refId"]: self._result(query) for query in body["queries"]}}
 
@@ -63,10 +76,13 @@ class Fake:
 
             def _answer(self, body: dict[str, Any] | None) -> None:
                 fake.authorization.add(self.headers["Authorization"])
-                said = json.dumps(fake.answer(self.path, body)).encode()
-                self.send_response(200)
+                try:
+                    status, said = 200, fake.answer(self.path, body)
+                except RefusedError as refusal:
+                    status, said = refusal.args
+                self.send_response(status)
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(json.dumps(said).encode())
 
             def log_message(self, *_: object) -> None:
                 """Nobody reads the access log of a test."""
@@ -117,6 +133,31 @@ def test_a_query_that_fails_is_named_with_its_error(capsys: pytest.CaptureFixtur
     fake.failing = re.compile("kpi:recommendation")
     assert run(fake) == 1
     assert "Platform: overview / Where to begin: parse error\n" in capsys.readouterr().out
+
+
+def test_where_grafana_fails_as_a_whole_each_query_is_asked_by_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake = Fake()
+    # One has a panel to itself, the other stands beside one that has an answer.
+    fake.felling = re.compile("slo:error_budget_remaining|generation:queue:predicted")
+    assert run(fake) == 1
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert sorted(lines) == [
+        "Platform: overview / Error budget left: empty (known after the first full hour)",
+        "Upload: performance / Error budget: what is left of 30 days: empty"
+        " (known after the first full hour)",
+    ]
+
+
+def test_where_grafana_fails_as_a_whole_prometheus_says_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake = Fake()
+    fake.felling = fake.failing = re.compile("kpi:recommendation")
+    assert run(fake) == 1
+    (line,) = re.findall(r"Platform: overview / Where to begin: .*", capsys.readouterr().out)
+    assert "parse error" in line
 
 
 def test_a_link_that_leads_to_no_dashboard_is_named(capsys: pytest.CaptureFixture[str]) -> None:
