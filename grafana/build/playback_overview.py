@@ -6,8 +6,10 @@ from typing import Final
 
 from grafana.build import kpis
 from grafana.build.style import (
+    BITS_PER_SECOND,
     BYTES_PER_SECOND,
     CLIENT,
+    CLIENT_TAGS,
     COUNT,
     PER_MINUTE,
     SCORE,
@@ -17,6 +19,7 @@ from grafana.build.style import (
     Board,
     Choice,
     Column,
+    Influx,
     Listing,
     Look,
     Number,
@@ -25,6 +28,7 @@ from grafana.build.style import (
     Series,
     Spread,
     by_client,
+    chosen,
     firing,
 )
 
@@ -56,6 +60,20 @@ REBUFFERING: Final = _by_vendor(
 REPAIRED: Final = (
     'sum by (player, reason) (increase(video_player_repairs_total{player=~"$player"}[$__range]))'
 )
+
+CHOSEN: Final = chosen(*CLIENT_TAGS, "player", "cdn")
+
+
+def _delivered(select: str, by: str) -> Influx:
+    """Of plays whose players have measured it; a point is there when its play is over."""
+    return Influx(
+        select=select,
+        measurement="play",
+        where=CHOSEN,
+        group=f'time($__interval), "{by}" fill(none)',
+        alias=f"$tag_{by}",
+    )
+
 
 DEFECTS: Final = Look(
     "mappings",
@@ -217,6 +235,88 @@ BOARD: Final = Board(
                             "{{error_type}}",
                         )
                     ],
+                ),
+            ],
+        ),
+        Row(
+            "If they stop: is it the CDN, the network or the player?",
+            [
+                Listing(
+                    title="Delivery by CDN and region",
+                    question="How fast do media come, how soon the first byte, and how much is"
+                    " ahead, from each CDN to each region? Of the plays of the chosen time whose"
+                    " players measure it (CMCD): the median play, and for the first byte the"
+                    " slowest twentieth.",
+                    good="Rows alike. One CDN slow in every region is that CDN, every CDN slow in"
+                    " one region is the network there; fast rows that stand still are the player.",
+                    unit=COUNT,
+                    span=24,
+                    height=8,
+                    queries=[
+                        Influx(
+                            select='count("throughput_bps") AS "plays",'
+                            ' sum("stalled_seconds") AS "stalled",'
+                            ' sum("watched_seconds") AS "watched",'
+                            ' median("throughput_bps") AS "throughput",'
+                            ' percentile("ttfb_seconds", 95) AS "p95 first byte",'
+                            ' median("buffer_seconds") AS "buffer"',
+                            measurement="play",
+                            where=f'{CHOSEN} AND "throughput_bps" > 0',
+                            group='"cdn", "region"',
+                        )
+                    ],
+                    columns=[
+                        Column("cdn", "cdn"),
+                        Column("region", "region"),
+                        Column("plays", "plays"),
+                        Column("rebuffering", "rebuffering", unit=SHARE),
+                        Column("throughput", "throughput", unit=BITS_PER_SECOND),
+                        Column("p95 first byte", "p95 first byte", unit=SECONDS),
+                        Column("buffer", "buffer", unit=SECONDS),
+                    ],
+                    computed=(("rebuffering", "stalled", "watched"),),
+                    sort=("plays", True),
+                ),
+                Series(
+                    title="Throughput by CDN, median",
+                    question="How fast do media come from each CDN to half of its plays at least?",
+                    good="Well above the bitrate that is played, and flat. One line that falls is"
+                    " that CDN; all of them together are the network, or us.",
+                    unit=BITS_PER_SECOND,
+                    span=12,
+                    by="cdn",
+                    queries=[_delivered('median("throughput_bps")', "cdn")],
+                ),
+                Series(
+                    title="Time to the first byte by CDN, p95",
+                    question="How long does the slowest twentieth of the plays of each CDN wait for"
+                    " the first byte of their media?",
+                    good="Flat. A CDN whose line rises while its throughput stays looks for media"
+                    " that it does not have: ask the origin.",
+                    unit=SECONDS,
+                    span=12,
+                    by="cdn",
+                    queries=[_delivered('percentile("ttfb_seconds", 95)', "cdn")],
+                ),
+                Series(
+                    title="Throughput by region, median",
+                    question="How fast do media come to half of the plays of each region at least?",
+                    good="In the order of the regions' networks, and flat; one that falls alone is"
+                    " the network there.",
+                    unit=BITS_PER_SECOND,
+                    span=12,
+                    by="region",
+                    queries=[_delivered('median("throughput_bps")', "region")],
+                ),
+                Series(
+                    title="Buffer by player, median",
+                    question="How much is ahead in half of each player's plays at least?",
+                    good="Several segments. One player near zero while throughput is fine is its"
+                    " configuration or its release.",
+                    unit=SECONDS,
+                    span=12,
+                    by="player",
+                    queries=[_delivered('median("buffer_seconds")', "player")],
                 ),
             ],
         ),
