@@ -246,7 +246,12 @@ class InfluxDb2:
             while run["status"] in {"scheduled", "started"}:
                 assert time.monotonic() < deadline, f"task {task['name']}: {run}"
                 time.sleep(0.2)
-                run = self.call(f"{runs}/{run['id']}")
+                try:
+                    run = self.call(f"{runs}/{run['id']}")
+                except urllib.error.HTTPError as nowhere:
+                    # So it is for a moment, when it is over and not yet put away.
+                    if nowhere.code != 404:
+                        raise
             assert run["status"] == "success", f"task {task['name']}: {run['log']}"
         return [task["name"] for task in tasks]
 
