@@ -83,6 +83,9 @@ prove: .venv/dev ## break everything around an exporter under load, for half an 
 	@sh stack/debian.sh test
 	@.venv/bin/python -m tests.durability.prove $(ARGS)
 
+containers: .venv/dev secrets ## judge docker-compose.yml with the Docker engine of this machine
+	@.venv/bin/python -m tests.containers
+
 grafana: .venv/dev ## judge all of it with a Grafana and an InfluxDB 2 that you built: GRAFANA=… INFLUXD=…
 	@sh stack/debian.sh test
 	@.venv/bin/python -m tests.dashboards.grafana --grafana "$(GRAFANA)" --influxd "$(INFLUXD)" $(ARGS)
@@ -147,5 +150,5 @@ clean: ## remove what can be made again; .run, which holds data, stays
 	rm -rf tests/clients/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: clients help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
+.PHONY: clients containers help run stop secrets test test-rules lint format ruff mypy imports spelling pytest rules mutation \
 	bench prove grafana golden lock tusd clean
