@@ -42,6 +42,11 @@ A commit costs as much CPU as a few beacons. As fast as the disk can, they take 
 processor under load, and the answers wait for that longer than for this (docs/benchmarks.md).
 """
 
+BUSY_PACE_SECONDS: Final = 0.010
+BUSY_ENTRIES: Final = 12
+"""The pace after a commit of so many entries, for the same reason: the more come, the dearer it is
+to wake for each few of them."""
+
 
 class Commit(NamedTuple):
     """What became of a batch: ``error`` is None where it is on disk."""
@@ -146,10 +151,11 @@ class Journal:
         self._db.close()
 
     def _write(self) -> None:
-        more, began = True, 0.0
+        more, began, pace = True, 0.0, PACE_SECONDS
         while more:
-            time.sleep(max(0.0, began + PACE_SECONDS - time.perf_counter()))
+            time.sleep(max(0.0, began + pace - time.perf_counter()))
             batch, more = self._gather()
+            pace = PACE_SECONDS if len(batch) < BUSY_ENTRIES else BUSY_PACE_SECONDS
             began = time.perf_counter()
             if batch:
                 self._committed(self._commit(batch))
