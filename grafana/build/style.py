@@ -1174,6 +1174,11 @@ def by_client(
 
 
 # -- dashboards ------------------------------------------------------------------------------
+def _spoken(label: str) -> str:
+    """What a variable is called at the top of a board."""
+    return label.upper() if label == "cdn" else label.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True)
 class Choice:
     """A variable: the values of a label, several at once or all of them."""
@@ -1185,7 +1190,7 @@ class Choice:
         """The variable as Grafana wants it."""
         return (
             dashboard.QueryVariable(self.label)
-            .label(self.label.replace("_", " ").capitalize())
+            .label(_spoken(self.label))
             .datasource(PROMETHEUS)
             .query(f"label_values({self.metric}, {self.label})")
             .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
@@ -1218,7 +1223,7 @@ class Tag:
         """The variable as Grafana wants it."""
         return (
             dashboard.QueryVariable(self.label)
-            .label(self.label.replace("_", " ").capitalize())
+            .label(_spoken(self.label))
             .datasource(INFLUXDB)
             .query(f'SHOW TAG VALUES FROM "{self.measurement}" WITH KEY = "{self.label}"')
             .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
