@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from grafana.build.style import CLIENT_TAGS
 from tests.apps import Running, running
 from tests.durability.processes import InfluxDb, until
 from tests.sinks.server import Sink
@@ -140,9 +141,7 @@ def _asked(title: str, span: tuple[float, float], video: str = "") -> Iterator[s
         query = target["query"]
         for variable, value in (
             ("$timeFilter", f"time >= {began}ms and time <= {ended}ms"),
-            ("${device:regex}", ".*"),
-            ("${browser:regex}", ".*"),
-            ("${region:regex}", ".*"),
+            *((f"${{{name}:regex}}", ".*") for name in CLIENT_TAGS),
             ("${video:regex}", re.sub(r"([\\^$*+?.()|[\]{}/])", r"\\\1", video)),
         ):
             query = query.replace(variable, value)
