@@ -22,7 +22,8 @@ from exporter.record import VERSION, Codec, DamagedRecordError, Entry, Unreadabl
 log = logging.getLogger(__name__)
 
 _SCHEMA_1: Final = (
-    "CREATE TABLE batch (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, "
+    # A crash may have come between the table and its number, in releases that made them apart.
+    "CREATE TABLE IF NOT EXISTS batch (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, "
     "version INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
 )
 

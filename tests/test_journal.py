@@ -306,6 +306,15 @@ def test_where_opening_fails_as_well_every_commit_tries_again(
     assert committed.next().error is None
 
 
+def test_a_file_whose_making_a_crash_cut_short_is_made_to_its_end(opened: Open, path: Path) -> None:
+    opened().close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=0")
+    db.close()
+
+    assert held(opened()) == []
+
+
 # -- pruning and opening again ---------------------------------------------------------------
 
 
