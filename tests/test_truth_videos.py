@@ -18,15 +18,16 @@ from typing import Any
 
 import pytest
 
-from grafana.build.style import CLIENT_TAGS
 from tests.apps import Running, running
+from tests.dashboards.choices import filled
 from tests.durability.processes import InfluxDb, until
 from tests.sinks.server import Sink
 from tests.truth.sending import Courier
 from tests.truth.videos import UNKNOWN, Plays, Truth, Video
 
-BOARD = Path(__file__).parents[1] / "grafana" / "dashboards" / "playback" / "playback-content.json"
-PANELS = {panel["title"]: panel for panel in json.loads(BOARD.read_text())["panels"]}
+FOLDER = Path(__file__).parents[1] / "grafana" / "dashboards"
+BOARD = json.loads((FOLDER / "playback" / "playback-content.json").read_text())
+PANELS = {panel["title"]: panel for panel in BOARD["panels"]}
 POPULAR = "Popular videos"
 HEAT_PREFIXES = {
     "Where it is watched": "s",
@@ -138,14 +139,9 @@ def _asked(title: str, span: tuple[float, float], video: str = "") -> Iterator[s
     """The queries of a panel, with what Grafana fills in."""
     began, ended = (round(at * 1000) for at in span)
     for target in PANELS[title]["targets"]:
-        query = target["query"]
-        for variable, value in (
-            ("$timeFilter", f"time >= {began}ms and time <= {ended}ms"),
-            *((f"${{{name}:regex}}", ".*") for name in CLIENT_TAGS),
-            ("${video:regex}", re.sub(r"([\\^$*+?.()|[\]{}/])", r"\\\1", video)),
-        ):
-            query = query.replace(variable, value)
-        yield query
+        escaped = re.sub(r"([\\^$*+?.()|[\]{}/])", r"\\\1", video)
+        query = filled(target["query"], BOARD, video=escaped)
+        yield query.replace("$timeFilter", f"time >= {began}ms and time <= {ended}ms")
 
 
 async def _table(database: InfluxDb, span: tuple[float, float]) -> list[Row]:

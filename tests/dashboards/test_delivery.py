@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from exporter.sinks.influx import line
+from tests.dashboards.choices import filled
 from tests.dashboards.engines import InfluxDb, influxdb
 from tests.pipelines import Piped
 
@@ -79,10 +80,8 @@ def shown(points: InfluxDb, title: str, **chosen: str) -> dict[tuple[str, ...], 
     board = json.loads(BOARD.read_text())
     (panel,) = [each for each in board["panels"] if each["title"] == title]
     (target,) = panel["targets"]
-    query = target["query"].replace("$timeFilter", "time > 0").replace("$__interval", "9000d")
-    for variable in board["templating"]["list"]:
-        value = chosen.get(variable["name"], variable["allValue"])
-        query = query.replace(f"${{{variable['name']}:regex}}", value)
+    query = filled(target["query"], board, **chosen)
+    query = query.replace("$timeFilter", "time > 0").replace("$__interval", "9000d")
     return {
         tuple(series["tags"].values()): dict(zip(series["columns"], *series["values"], strict=True))
         for series in points.query(query)

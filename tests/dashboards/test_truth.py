@@ -13,20 +13,13 @@ from typing import Any
 import pytest
 
 from exporter.sinks.influx import line
+from tests.dashboards.choices import filled
 from tests.dashboards.engines import InfluxDb, influxdb
 from tests.dashboards.truth import PANELS, SENDERS, Panel, send_plays, send_uploads, wrong
 from tests.pipelines import Piped
 
 FOLDER = Path(__file__).parents[2] / "grafana" / "dashboards"
 SINCE = 1_700_000_000 // 3600 * 3600.0  # an hour that is over, begun by a full one
-FILLED = {
-    "$timeFilter": "time > 0",
-    "${device:regex}": ".*",
-    "${browser:regex}": ".*",
-    "${region:regex}": ".*",
-    "${size_class:regex}": ".*",
-    "${network:regex}": ".*",
-}
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +45,8 @@ def rows(points: InfluxDb, panel: Panel) -> dict[str, Any]:
     (built,) = [each for each in content["panels"] if (each["title"], each["type"]) == named]
     found: dict[str, dict[str, Any]] = {}
     for target in built["targets"]:
-        query = target["query"]
-        for name, value in {**FILLED, "${video:regex}": panel.video}.items():
-            query = query.replace(name, value)
-        for series in points.query(query):
+        query = filled(target["query"], content, video=panel.video)
+        for series in points.query(query.replace("$timeFilter", "time > 0")):
             (tag,) = series["tags"].values()
             (values,) = series["values"]
             found.setdefault(tag, {}).update(zip(series["columns"], values, strict=True))
