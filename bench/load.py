@@ -12,7 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -32,6 +32,26 @@ BODY = (
     '"success":true,"timestamp":{number}}}'
 )
 STEP = 0.001
+
+
+def experience(upload_id: str, duration: int, milliseconds: int) -> dict[str, Any]:
+    """What a page says of an upload and its person: it went well."""
+    return {
+        "uploadId": upload_id,
+        "duration": duration,
+        "interactions": [
+            {"type": "start", "time": 12.5, "data": {}},
+            *(
+                {"type": "progress", "time": n * 900, "data": {"progress": n * 5}}
+                for n in range(20)
+            ),
+            {"type": "complete", "time": 40_100, "data": {"success": True}},
+        ],
+        "isAbandonment": False,
+        "timestamp": milliseconds,
+    }
+
+
 _STATUS = re.compile(rb"HTTP/1\.1 (\d)")
 _LONGEST_PART = len("HTTP/1.1 ")
 _numbers = itertools.count(time.time_ns())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from bench import hooks, pages, sessions
-from bench.load import AGENT, BODY, request
+from bench.load import AGENT, BODY, experience, request
 
 __all__ = ["AGENT", "beacons", "requests"]
 
@@ -43,21 +43,8 @@ def _performance(turn: Turn) -> str:
 
 
 def _experience(turn: Turn) -> str:
-    body = {
-        "uploadId": f"page-{turn.name}",
-        "duration": 41_000 + turn.number % 1000,
-        "interactions": [
-            {"type": "start", "time": 12.5, "data": {}},
-            *(
-                {"type": "progress", "time": n * 900, "data": {"progress": n * 5}}
-                for n in range(20)
-            ),
-            {"type": "complete", "time": 40_100, "data": {"success": True}},
-        ],
-        "isAbandonment": False,
-        "timestamp": turn.milliseconds,
-    }
-    return json.dumps(body)
+    duration = 41_000 + turn.number % 1000
+    return json.dumps(experience(f"page-{turn.name}", duration, turn.milliseconds))
 
 
 def _view(turn: Turn) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bench.load import AGENT, BODY
+from bench.load import AGENT, BODY, experience
 
 _PEOPLE = range(1001, 2001)
 _BEGAN = 1_700_000_000_000
@@ -22,20 +22,7 @@ def _bodies(body: Callable[[int], Any]) -> list[str]:
 
 PERFORMANCE = [BODY.format(time=4000 + person, number=_BEGAN + person) for person in _PEOPLE]
 EXPERIENCE = _bodies(
-    lambda person: {
-        "uploadId": f"0195d2c0-77aa-{person}",
-        "duration": 40_000 + person,
-        "interactions": [
-            {"type": "start", "time": 12.5, "data": {}},
-            *(
-                {"type": "progress", "time": n * 900, "data": {"progress": n * 5}}
-                for n in range(20)
-            ),
-            {"type": "complete", "time": 40_100, "data": {"success": True}},
-        ],
-        "isAbandonment": False,
-        "timestamp": _BEGAN + person,
-    }
+    lambda person: experience(f"0195d2c0-77aa-{person}", 40_000 + person, _BEGAN + person)
 )
 RESOURCES = _bodies(
     lambda person: {

@@ -34,7 +34,9 @@ LARGEST: Final = 2**53
 """Up to here a float holds every whole number; JavaScript has no others (RFC 8259, section 6)."""
 Bytes = Annotated[int, Meta(ge=0, le=LARGEST)]
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
-Epoch = Annotated[float, Meta(ge=0, le=32_503_680_000)]
+LATEST: Final = 32_503_680_000
+"""Seconds since 1970 (the year 3000), beyond which a clock is none."""
+Epoch = Annotated[float, Meta(ge=0, le=LATEST)]
 """Seconds since 1970 by the clock of whoever sends it; only ever used for differences."""
 
 

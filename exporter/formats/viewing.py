@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from exporter.event import UNKNOWN_COUNTRY, Client, is_name
+from exporter.event import LATEST, UNKNOWN_COUNTRY, Client, is_name
 
 MS: Final = 0.001
-
-_LATEST: Final = 32_503_680_000.0
 
 
 def named(text: str | None) -> str | None:
@@ -18,7 +16,7 @@ def named(text: str | None) -> str | None:
 
 def when(ms: float | None) -> float | None:
     """Seconds since 1970, where a clock says a time that can be."""
-    if ms is None or not 0.0 <= ms * MS <= _LATEST:
+    if ms is None or not 0.0 <= ms * MS <= LATEST:
         return None
     return ms * MS
 

@@ -19,6 +19,7 @@ from grafana.build.style import (
     Listing,
     Row,
     Tag,
+    all_of,
     chosen,
 )
 
@@ -33,11 +34,10 @@ FILTERED_BY: Final = {
 
 
 def _of(measurement: str, select: str, where: str = "") -> Influx:
-    of = chosen("experiment", *FILTERED_BY[measurement])
     return Influx(
         select=select,
         measurement=measurement,
-        where=f"{of} AND {where}" if where else of,
+        where=all_of(chosen("experiment", *FILTERED_BY[measurement]), where),
         group='"variant"',
     )
 

@@ -64,14 +64,24 @@ REPAIRED: Final = (
 CHOSEN: Final = chosen(*CLIENT_TAGS, "player", "cdn")
 
 
-def _delivered(select: str, by: str) -> Influx:
+def _delivered(*, title: str, question: str, good: str, unit: str, select: str, by: str) -> Series:
     """Of plays whose players have measured it; a point is there when its play is over."""
-    return Influx(
-        select=select,
-        measurement="play",
-        where=CHOSEN,
-        group=f'time($__interval), "{by}" fill(none)',
-        alias=f"$tag_{by}",
+    return Series(
+        title=title,
+        question=question,
+        good=good,
+        unit=unit,
+        span=12,
+        by=by,
+        queries=[
+            Influx(
+                select=select,
+                measurement="play",
+                where=CHOSEN,
+                group=f'time($__interval), "{by}" fill(none)',
+                alias=f"$tag_{by}",
+            )
+        ],
     )
 
 
@@ -277,46 +287,42 @@ BOARD: Final = Board(
                     computed=(("rebuffering", "stalled", "watched"),),
                     sort=("plays", True),
                 ),
-                Series(
+                _delivered(
                     title="Throughput by CDN, median",
                     question="How fast do media come from each CDN to half of its plays at least?",
                     good="Well above the bitrate that is played, and flat. One line that falls is"
                     " that CDN; all of them together are the network, or us.",
                     unit=BITS_PER_SECOND,
-                    span=12,
+                    select='median("throughput_bps")',
                     by="cdn",
-                    queries=[_delivered('median("throughput_bps")', "cdn")],
                 ),
-                Series(
+                _delivered(
                     title="Time to the first byte by CDN, p95",
                     question="How long does the slowest twentieth of the plays of each CDN wait for"
                     " the first byte of their media?",
                     good="Flat. A CDN whose line rises while its throughput stays looks for media"
                     " that it does not have: ask the origin.",
                     unit=SECONDS,
-                    span=12,
+                    select='percentile("ttfb_seconds", 95)',
                     by="cdn",
-                    queries=[_delivered('percentile("ttfb_seconds", 95)', "cdn")],
                 ),
-                Series(
+                _delivered(
                     title="Throughput by region, median",
                     question="How fast do media come to half of the plays of each region at least?",
                     good="In the order of the regions' networks, and flat; one that falls alone is"
                     " the network there.",
                     unit=BITS_PER_SECOND,
-                    span=12,
+                    select='median("throughput_bps")',
                     by="region",
-                    queries=[_delivered('median("throughput_bps")', "region")],
                 ),
-                Series(
+                _delivered(
                     title="Buffer by player, median",
                     question="How much is ahead in half of each player's plays at least?",
                     good="Several segments. One player near zero while throughput is fine is its"
                     " configuration or its release.",
                     unit=SECONDS,
-                    span=12,
+                    select='median("buffer_seconds")',
                     by="player",
-                    queries=[_delivered('median("buffer_seconds")', "player")],
                 ),
             ],
         ),

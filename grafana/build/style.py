@@ -423,7 +423,7 @@ class Influx(Query):
     @property
     def statement(self) -> str:
         """The whole query."""
-        where = " AND ".join(filter(None, ("$timeFilter", self.where)))
+        where = all_of("$timeFilter", self.where)
         from_ = f'"{self.measurement}"'
         clauses = ("SELECT", self.select, "FROM", from_, "WHERE", where, "GROUP BY", self.group)
         return " ".join(clauses)
@@ -442,9 +442,14 @@ class Influx(Query):
         )
 
 
+def all_of(*conditions: str) -> str:
+    """The condition of InfluxQL that all hold; an empty one always does."""
+    return " AND ".join(filter(None, conditions))
+
+
 def chosen(*tags: str) -> str:
-    """The condition of InfluxQL for points of what is chosen at the top, by tags of their names."""
-    return " AND ".join(f'"{tag}" =~ /^${{{tag}:regex}}$/' for tag in tags)
+    """The condition for points of what is chosen at the top, by tags of their names."""
+    return all_of(*(f'"{tag}" =~ /^${{{tag}:regex}}$/' for tag in tags))
 
 
 @dataclass(frozen=True)
@@ -1162,7 +1167,7 @@ def by_client(
             Influx(
                 select=select,
                 measurement=measurement,
-                where=" AND ".join(filter(None, (chosen(*tags, *others), where))),
+                where=all_of(chosen(*tags, *others), where),
                 group=", ".join(f'"{tag}"' for tag in tags),
             )
             for select, where in selects.items()

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from exporter.event import (
+    LATEST,
     UNKNOWN_COUNTRY,
     Beacon,
     Cleaner,
@@ -31,9 +32,6 @@ from exporter.events.web.classes import Action, ErrorType, Phase, Rating, Vital
 from exporter.events.web.told import Told
 
 MS: Final = 0.001
-LATEST: Final = 32_503_680_000.0
-"""Seconds since 1970 (the year 3000), beyond which a clock is none."""
-
 RESTORED: Final = "back-forward-cache"
 """What the web-vitals library calls the navigation to a page that the browser had kept."""
 

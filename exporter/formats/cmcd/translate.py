@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from exporter.event import UNKNOWN_COUNTRY, Cleaner, Client, Event, is_name
+from exporter.event import LATEST, UNKNOWN_COUNTRY, Cleaner, Client, Event, is_name
 from exporter.events.playback.classes import BeaconFormat, Player, PlayerState, Repair
 from exporter.events.playback.tally import Tallied
 from exporter.events.playback.told import Sampled, error_code
@@ -24,7 +24,6 @@ from exporter.metric import Cdn
 KBIT: Final = 1000.0
 MS: Final = 1000.0
 
-LATEST: Final = 32_503_680_000
 MOST_SEQUENCE: Final = 10_000_000
 
 _STATES: Final = {

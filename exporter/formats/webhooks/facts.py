@@ -6,11 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from exporter.event import Cleaner, Event, is_name
+from exporter.event import LATEST, Cleaner, Event, is_name
 from exporter.events.upload.reported import GenericHappened
 
 LONGEST_TEXT: Final = 4096
-LATEST: Final = 32_503_680_000.0
 _MODEL: Final = re.compile(r"[A-Za-z0-9._:/\-]{1,128}")
 _KIND: Final = re.compile(r"[a-z0-9_.]{1,64}")
 
