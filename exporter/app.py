@@ -259,7 +259,7 @@ class Application:
         # are untracked, so collections are rarely needed at all.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 50, 100)
+        gc.set_threshold(50_000, 50, 100)
         log.info(
             "taking beacons",
             extra={

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from exporter.database import Kind, transaction
-from exporter.pipeline import FORGOTTEN
 from exporter.record import Refusal
 from exporter.roster import Value
 
@@ -79,6 +78,9 @@ class Saved:
 
 PARCEL_POINTS: Final = 5000
 """Points in one row of the outbox, and in one delivery, at the most."""
+
+FORGOTTEN: Final = "forgotten"
+"""What a point says instead of somebody's hash."""
 
 MOST_DEAD_LETTERS: Final = 10_000
 MOST_SET_ASIDE: Final = 10_000
@@ -258,7 +260,7 @@ class StateFile:
         def forget() -> int:
             points = 0
             for person in people:
-                said = f'="{person}"'
+                said = _said(person)
                 for table, column, change in _NAMING:
                     rows = self._db.execute(
                         f"SELECT number, {column} FROM {table} WHERE instr({column}, ?)",  # noqa: S608
@@ -267,7 +269,7 @@ class StateFile:
                     points += sum(text.count(said) for _, text in rows)
                     self._db.executemany(
                         change,
-                        [(text.replace(said, f'="{FORGOTTEN}"'), number) for number, text in rows],
+                        [(without(text, person), number) for number, text in rows],
                     )
                 self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (person,))
             return points
@@ -314,6 +316,15 @@ _NAMING: Final = (
     ("set_aside", "line", "UPDATE set_aside SET line = ?1 WHERE number = ?2"),
 )
 """Where points wait: the table, the column that holds them, and how one row is changed."""
+
+
+def without(lines: str, person: str) -> str:
+    """Lines that do not say a person's hash."""
+    return lines.replace(_said(person), _said(FORGOTTEN))
+
+
+def _said(text: str) -> str:
+    return f'="{text}"'
 
 
 def _digest(refusal: Refusal) -> bytes:

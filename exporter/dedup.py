@@ -11,7 +11,6 @@ full collection and up to 90 ms on a resize; a dict of bytes to None in 256 shar
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -20,7 +19,6 @@ SIZE: Final = 16
 Generation = tuple[dict[bytes, None], ...]
 
 
-@lru_cache(8192)
 def fingerprint(kind: str, name: str) -> bytes:
     """Sixteen bytes for a name of a kind (an event type, or ``once`` for a fact)."""
     return blake2b(f"{kind}\0{name}".encode(), digest_size=SIZE).digest()

@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from exporter import telemetry
-from exporter.checkpoint import Backlog, Snapshot, StateFile, UnreadableStateError
+from exporter.checkpoint import Backlog, Snapshot, StateFile, UnreadableStateError, without
 from exporter.clock import Clock
 from exporter.event import Event, Point
 from exporter.journal import Commit, Journal
@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 REPLAY_STRETCH: Final = 50_000
 """Entries that are replayed between two checkpoints, so that memory stays bounded."""
+
+SLICE: Final = 100
+"""Sessions that are encoded at a time, so that a checkpoint holds up beacons for a millisecond."""
 
 MOST_SAMPLES: Final = 20
 """Refused beacons of which a sample is kept, between two ticks; the others are counted."""
@@ -73,7 +76,8 @@ class Engine:
         self._state_thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._waiting: deque[tuple[float, asyncio.Future[int] | None]] = deque()
         self._turned_away = _TurnedAway()
-        self._unsaved: tuple[Snapshot, Sequence[tuple[Point, int]]] | None = None
+        self._unsaved: tuple[Snapshot, Sequence[str]] | None = None
+        self._lines: list[str] = []
         self._saved = 0
         self._loop: asyncio.AbstractEventLoop
 
@@ -113,6 +117,7 @@ class Engine:
         """
         if self._unsaved is None:
             self._unsaved = self._snapshot()
+        self.pipeline.sessions.lull()
         try:
             self._save(*self._unsaved)
         except sqlite3.Error:
@@ -141,7 +146,9 @@ class Engine:
         self._append(msgspec.structs.replace(entry, forgotten=people), future)
         await future
         # From now on what is kept no longer comes out of the journal, where the hash still is.
-        await self.checkpoint()
+        position = self.applied
+        while self._saved < position:
+            await self.checkpoint()
         return await self.in_state_thread(self._state.forget, people)
 
     def turn_away(self, refusals: Sequence[Refusal] = (), *, limited: int = 0) -> None:
@@ -222,14 +229,26 @@ class Engine:
                 future.set_exception(NotWrittenError(str(commit.error)))
 
     def _apply(self, entry: Entry) -> int:
+        pipeline = self.pipeline
         try:
-            return self.pipeline.apply(entry)
+            repeats = pipeline.apply(entry)
+            if pipeline.points or entry.forgotten:
+                self._tell(entry.forgotten)
         except Exception:
             # One entry that the code cannot digest must not stop the counting of all others,
             # now or at every start; what it is stays in the journal's log line and the counter.
             log.exception("an entry of the journal could not be counted")
             self.process.count(telemetry.APPLY_ERRORS, ())
             return 0
+        return repeats
+
+    def _tell(self, forgotten: Iterable[str]) -> None:
+        """Write points as lines at once: thousands of them, kept, would hold up a checkpoint."""
+        points = self.pipeline.points
+        while points:
+            self._lines.append(self._line(*points.popleft()))
+        for person in forgotten:
+            self._lines = [without(line, person) for line in self._lines]
 
     async def checkpoint(self) -> None:
         """Save what changed since the last checkpoint; what fails is tried again as it is."""
@@ -238,14 +257,17 @@ class Engine:
                 return
             self._unsaved = self._snapshot()
         unsaved = self._unsaved
+        while self.pipeline.sessions.lull(SLICE):
+            await asyncio.sleep(0)
         await self.in_state_thread(self._save, *unsaved)
         if self._unsaved is unsaved:
             self._unsaved = None
 
-    def _snapshot(self) -> tuple[Snapshot, Sequence[tuple[Point, int]]]:
+    def _snapshot(self) -> tuple[Snapshot, Sequence[str]]:
+        """As of now; its sessions have still to be lulled."""
         pipeline = self.pipeline
-        points, refusals = tuple(pipeline.points), tuple(pipeline.refusals)
-        pipeline.points.clear()
+        lines, self._lines = self._lines, []
+        refusals = tuple(pipeline.refusals)
         pipeline.refusals.clear()
         snapshot = Snapshot(
             position=self.applied,
@@ -254,19 +276,18 @@ class Engine:
             generation=pipeline.dedup.generation,
             turned=pipeline.dedup.turned,
             counters=pipeline.store.changed(),
-            sessions=pipeline.sessions.changed(),
+            sessions=pipeline.sessions.changing(),
             ids=pipeline.dedup.fresh(),
             refusals=refusals,
             values=pipeline.roster.fresh(),
             oldest_values=pipeline.roster.oldest,
         )
-        return snapshot, points
+        return snapshot, lines
 
-    def _save(self, snapshot: Snapshot, points: Sequence[tuple[Point, int]]) -> None:
+    def _save(self, snapshot: Snapshot, lines: Sequence[str]) -> None:
         if snapshot.position <= self._saved:
             # Who asked before was cancelled, as a stop does, but the thread went on.
             return
-        lines = [self._line(point, stamp) for point, stamp in points]
         dropped = self._state.save(snapshot, lines)
         self._saved = snapshot.position
         self.journal.prune(snapshot.position)

@@ -129,6 +129,8 @@ class Client(NamedTuple):
 
     def informed(self, other: Client) -> Client:
         """What ``other`` knows, and what this knows where the other does not: two sides tell."""
+        if self == NOBODY:
+            return other
         known = other._asdict()
         for name, unknown in NOBODY._asdict().items():
             if known[name] == unknown:

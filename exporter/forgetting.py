@@ -17,8 +17,8 @@ from typing import Any, Final
 import aiohttp
 
 from exporter import audit, key
+from exporter.checkpoint import FORGOTTEN
 from exporter.event import Point
-from exporter.pipeline import FORGOTTEN
 from exporter.privacy import Privacy
 from exporter.settings import Influx, Operations, Settings
 from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError

@@ -22,9 +22,6 @@ from exporter.store import Store
 
 NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
-FORGOTTEN: Final = "forgotten"
-"""What a point says instead of somebody's hash."""
-
 MOST_TAG_VALUES: Final = 10_000
 MOST_FIELDS: Final = 200
 """Names that clients may bring into one measurement, in half a week."""
@@ -68,7 +65,7 @@ class Pipeline:
             for conclusion in self.sessions.silent(self.now, self._stamp):
                 self._follow(*conclusion)
         for person in entry.forgotten:
-            self._forget(person)
+            self.sessions.forget(person)
         repeats = 0
         for event in entry.events:
             repeats += self._repeats(event)
@@ -92,14 +89,11 @@ class Pipeline:
         for conclusion in self.sessions.saw(event, self.now, self._stamp, trial):
             self._follow(*conclusion)
 
-    def _forget(self, person: str) -> None:
-        self.sessions.forget(person)
-        self.points = deque((_without(point, person), stamp) for point, stamp in self.points)
-
     def _effects(self, event: Event, trial: str | None) -> None:
         observations = event.observe()
-        fresh = filter(self._fresh, observations) if event.facts else observations
-        self.store.add(fresh, self.now)
+        if observations:
+            fresh = filter(self._fresh, observations) if event.facts else observations
+            self.store.add(fresh, self.now)
         for each in event.points():
             point = each if trial is None else self._tried(each, trial)
             if point.open_tags or point.open_fields:
@@ -158,8 +152,3 @@ class Pipeline:
     def _count(self, metric: AnyMetric, labels: tuple[str, ...], beacons: int) -> None:
         self.store.count(metric, labels, float(beacons))
         self._received[0] += beacons
-
-
-def _without(point: Point, person: str) -> Point:
-    fields = tuple((name, FORGOTTEN if value == person else value) for name, value in point.fields)
-    return msgspec.structs.replace(point, fields=fields)

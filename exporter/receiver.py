@@ -13,12 +13,11 @@ import math
 import time
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from aiohttp import hdrs, web
 from multidict import CIMultiDictProxy, istr
 
@@ -36,7 +35,7 @@ from exporter.answers import (
 )
 from exporter.engine import Engine, NotWrittenError
 from exporter.event import trial_of
-from exporter.formats.format import Format, Parsed, RefusedError, Sender
+from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender
 from exporter.limits import Buckets, Limits
 from exporter.privacy import scrub_beacon
 from exporter.record import Refusal
@@ -84,9 +83,6 @@ STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
 }
 
 _BOUNDS: Final = telemetry.REQUEST_SECONDS.buckets
-_ONE_ACCEPTED: Final = msgspec.json.encode(
-    {"success": True, "accepted": 1, "duplicate": 0, "rejected": []}
-)
 
 
 _EMPTY: Final[Mapping[str, str]] = {}
@@ -156,7 +152,9 @@ class Receiver:
         self._limits = Limits(
             Buckets(settings.rate_per_second, settings.rate_burst), settings.allowances()
         )
-        self._one_accepted = Prepared(encoded(_ONE_ACCEPTED, HTTPStatus.ACCEPTED))
+        self._all_accepted = lru_cache(64)(
+            lambda events: Prepared(_account(accepted=events, duplicate=0, rejected=()))
+        )
         self._usual = {
             form.answers: Prepared(_answer(form.answers.status, form.answers.body))
             for form in formats.values()
@@ -435,17 +433,9 @@ class Receiver:
         if answers.body is not None and (taken or _learns_nothing(form, request)):
             return self._usual[answers]
         accepted, rejected = len(parsed.events) - duplicate, parsed.rejected
-        if accepted == 1 and not duplicate and not rejected:
-            return self._one_accepted
-        body: dict[str, Any] = {
-            "success": bool(parsed.events) or not rejected,
-            "accepted": accepted,
-            "duplicate": duplicate,
-            "rejected": [{"index": each.place, "reason": each.reason} for each in rejected],
-        }
-        if body["success"]:
-            return answer(body, HTTPStatus.ACCEPTED)
-        return answer({**body, "error": rejected[0].reason}, HTTPStatus.BAD_REQUEST)
+        if not duplicate and not rejected:
+            return self._all_accepted(accepted)
+        return _account(accepted=accepted, duplicate=duplicate, rejected=rejected)
 
     def _for_origin(self, request: web.BaseRequest) -> Iterable[tuple[str, str]]:
         """Headers for the page that sent the request, if a page did."""
@@ -517,6 +507,20 @@ def _plain(body: bytes, encoding: str, most: int) -> bytes:
 
 def _answer(status: HTTPStatus, body: bytes) -> web.Response:
     return encoded(body, status) if body else nothing(status)
+
+
+def _account(*, accepted: int, duplicate: int, rejected: Sequence[Rejected]) -> web.Response:
+    """What became of the events of a beacon."""
+    taken = bool(accepted or duplicate or not rejected)
+    body: dict[str, Any] = {
+        "success": taken,
+        "accepted": accepted,
+        "duplicate": duplicate,
+        "rejected": [{"index": each.place, "reason": each.reason} for each in rejected],
+    }
+    if taken:
+        return answer(body, HTTPStatus.ACCEPTED)
+    return answer({**body, "error": rejected[0].reason}, HTTPStatus.BAD_REQUEST)
 
 
 def _not(allowed: str) -> web.Response:

@@ -19,6 +19,9 @@ from exporter.event import AS_SHIPPED, Choices, Event, Lifecycle, Moment, Patien
 Key = tuple[int, str]
 """Which lifecycle, by its place, and which subject."""
 
+Change = tuple[str, str, bytes | None]
+"""Lifecycle, subject and encoded state; None: forgotten."""
+
 
 class Concluded(NamedTuple):
     """A conclusion, and the experiment and variant that its subject is part of."""
@@ -98,6 +101,9 @@ class Sessions:
         self._encoder = msgspec.msgpack.Encoder()
         self._awake: dict[Key, State | None] = {}
         """What changed since the last checkpoint; None: forgotten."""
+        self._tired: dict[Key, State | None] = {}
+        """What changed before it and is not yet encoded."""
+        self._changes: list[Change] = []
         self._places: dict[type[Event], list[int]] = {}
         for place, lifecycle in enumerate(self.lifecycles):
             for event in lifecycle.about:
@@ -137,7 +143,8 @@ class Sessions:
                 else:
                     trial_of = trial if state is None else state.trial
                 self._keep(place, subject, step.state, was_open)
-                concluded += [Concluded(each, trial_of) for each in step.conclusions]
+                if step.conclusions:
+                    concluded += [Concluded(each, trial_of) for each in step.conclusions]
         return concluded
 
     def silent(self, now: float, stamp: Stamp) -> Iterator[Concluded]:
@@ -165,6 +172,8 @@ class Sessions:
         key = place, subject
         if key in self._awake:
             return self._awake[key]
+        if key in self._tired:
+            self._sleep(key, self._tired.pop(key))
         body = self.asleep[place].get(subject)
         return None if body is None else self._decoders[place].decode(body)
 
@@ -194,6 +203,7 @@ class Sessions:
         Returns how many states that were. What was counted stays counted.
         """
         name = person.encode()
+        self.lull()
         keys = [key for key, state in self._awake.items() if state is not None]
         keys += [
             (place, subject)
@@ -213,19 +223,36 @@ class Sessions:
             found += 1
         return found
 
-    def changed(self) -> list[tuple[str, str, bytes | None]]:
-        """Lifecycle, subject and encoded state (None: forgotten) since the last call."""
-        changes = []
-        for (place, subject), state in self._awake.items():
-            if state is None:
-                body = None
-                self.asleep[place].remove(subject)
-            else:
-                body = self._encoder.encode(state)
-                self.asleep[place].put(subject, body)
-            changes.append((self.lifecycles[place].name, subject, body))
-        self._awake = {}
+    def changed(self) -> list[Change]:
+        """What changed since the last call of this or of ``changing``."""
+        changes = self.changing()
+        self.lull()
         return changes
+
+    def changing(self) -> list[Change]:
+        """The same, of which :meth:`lull` has to fill in all that is not asked for before.
+
+        A state is encoded before anything more happens to it, so the list tells of this moment.
+        """
+        self.lull()
+        self._tired, self._awake, self._changes = self._awake, {}, []
+        return self._changes
+
+    def lull(self, most: int | None = None) -> bool:
+        """Encode so many states, or all; whether more are left."""
+        for _ in range(len(self._tired) if most is None else min(most, len(self._tired))):
+            self._sleep(*self._tired.popitem())
+        return bool(self._tired)
+
+    def _sleep(self, key: Key, state: State | None) -> None:
+        place, subject = key
+        if state is None:
+            body = None
+            self.asleep[place].remove(subject)
+        else:
+            body = self._encoder.encode(state)
+            self.asleep[place].put(subject, body)
+        self._changes.append((self.lifecycles[place].name, subject, body))
 
     def restore(self, saved: Iterable[tuple[str, str, bytes]]) -> None:
         """Take over what a checkpoint holds; KeyError for a lifecycle that no longer exists."""

@@ -16,7 +16,7 @@ from exporter.formats.format import Parsed, Sender
 from exporter.pipeline import Pipeline
 from exporter.privacy import Privacy
 from exporter.record import Codec, Entry
-from exporter.sessions import Sessions
+from exporter.sessions import Change, Sessions
 from exporter.sinks.prometheus import Exposition
 from exporter.store import Store
 
@@ -146,20 +146,29 @@ class Saved:
         self.counters: dict[str, bytes] = {}
         self.sessions: dict[tuple[str, str], bytes] = {}
         self.ids: list[tuple[int, bytes]] = []
+        self._piped = Piped()
+        self._changes: list[Change] = []
 
     def save(self, piped: Piped) -> None:
+        """Save what is now; sessions as late as can be, when more has happened to them."""
+        self._finish()
         pipeline = piped.pipeline
         self.counters |= pipeline.store.changed()
-        for name, subject, body in pipeline.sessions.changed():
-            if body is None:
-                self.sessions.pop((name, subject), None)
-            else:
-                self.sessions[name, subject] = body
+        self._piped, self._changes = piped, pipeline.sessions.changing()
         self.ids += pipeline.dedup.fresh().items()
         dedup = pipeline.dedup
         self.scalars = (pipeline.now, pipeline.stamps, dedup.generation, dedup.turned)
 
+    def _finish(self) -> None:
+        self._piped.pipeline.sessions.lull()
+        for name, subject, body in self._changes:
+            if body is None:
+                self.sessions.pop((name, subject), None)
+            else:
+                self.sessions[name, subject] = body
+
     def restored(self) -> Piped:
+        self._finish()
         piped = Piped()
         pipeline = piped.pipeline
         pipeline.now, pipeline.stamps, generation, turned = self.scalars

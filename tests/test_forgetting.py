@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter import audit, forgetting
-from exporter.pipeline import FORGOTTEN
+from exporter.checkpoint import FORGOTTEN
 from exporter.record import Entry
 from exporter.settings import Influx, Operations
 from tests.apps import Running, Start

@@ -70,22 +70,22 @@ def test_the_state_after_a_crash_is_the_state_without_it(tmp_path: Path, seed: i
         saved = chance.randrange(place, until + 1)
         for position in range(place, until):
             whole.apply(entries[position])
-            crashed.pipeline.apply(entries[position])
+            crashed._apply(entries[position])
             if position + 1 == saved:
                 crashed.applied = saved
-                crashed._save(*crashed._snapshot())
+                crashed._save_early()
             assert numbers(crashed.pipeline) == numbers(whole)
         model.close(crashed)
         crashed = model.engine(tmp_path, SILENCE, SETTLE)
         crashed.recover()
         for position in range(crashed.applied, until):
-            crashed.pipeline.apply(entries[position])
+            crashed._apply(entries[position])
         crashed.applied = place = until
         assert numbers(crashed.pipeline) == numbers(whole)
         assert crashed.pipeline.now == whole.now
         assert len(crashed.pipeline.dedup) == len(whole.dedup)
         assert list(crashed.pipeline.sessions.counts()) == list(whole.sessions.counts())
-    crashed._save(*crashed._snapshot())
+    crashed._save_early()
     assert remembered(crashed.pipeline) == remembered(whole)
     parcel = crashed._state.next_parcel()
     assert parcel is not None
@@ -114,13 +114,13 @@ def test_uploads_given_up_in_one_second_are_given_up_in_the_same_order_after_a_c
     live.apply(end)
     crashed = model.engine(tmp_path, SILENCE, SETTLE)
     for position, entry in enumerate(told, start=1):
-        crashed.pipeline.apply(entry)
+        crashed._apply(entry)
         crashed.applied = position
-        crashed._save(*crashed._snapshot())
+        crashed._save_early()
     model.close(crashed)
     crashed = model.engine(tmp_path, SILENCE, SETTLE)
     crashed.recover()
-    crashed.pipeline.apply(end)
-    assert list(crashed.pipeline.points) == list(live.points)
+    crashed._apply(end)
+    assert crashed._lines == [line(point, stamp) for point, stamp in live.points]
     assert numbers(crashed.pipeline) == numbers(live)
     model.close(crashed)
