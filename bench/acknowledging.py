@@ -12,11 +12,13 @@ from typing import Final
 import uvloop
 
 from bench import load, servers
-from bench.latency import scraped_load, total
+from bench.latency import alone, cpu_seconds, scraped_load, total
 
 EVENTS: Final = 5
 GOAL_P50: Final = 0.010
 GOAL_P99: Final = 0.050
+WARM_UP: Final = 12.0
+"""Seconds; an upload is settled after ten."""
 
 
 def batches() -> Callable[[], bytes]:
@@ -47,23 +49,41 @@ def batches() -> Callable[[], bytes]:
 
 
 def run(rate: float, seconds: float, rounds: int) -> None:
-    """Print the quantiles, and whether anything was lost."""
+    """Print the quantiles, those of bare handlers in turns with them, and whether any was lost."""
     batch = batches()
-    with servers.exporter("0") as one, servers.exporter("1") as other:
-        both = (one, other)
-        uvloop.run(scraped_load(both, rate / 4, 2, batch))
+    with (
+        servers.exporter("0") as one,
+        servers.exporter("1") as other,
+        servers.bare("0") as plain,
+        servers.bare("1") as other_plain,
+    ):
+        both, bare = (one, other), (plain, other_plain)
         before = total(both, "exporter_events_accepted_total")
         print(f"two processes, one for each core; {EVENTS} events in each beacon, each with an id")
-        print("round  sent/s  p50 ms  p99 ms  max ms  generator late ms")
+        print(
+            "round  sent/s  p50 ms  p99 ms  max ms  CPU us  generator late ms"
+            "  | bare: p50 ms  p99 ms  CPU us"
+        )
         middles, slow, accepted = [], [], 0
         for number in range(rounds):
+            # What is concluded of an upload later belongs to the load of a round as well.
+            before_it, _ = uvloop.run(scraped_load(both, rate, WARM_UP, batch))
+            busy = cpu_seconds(both)
             outcome, _ = uvloop.run(scraped_load(both, rate, seconds, batch))
-            accepted += outcome.accepted
+            busy = cpu_seconds(both) - busy
+            idle = cpu_seconds(bare)
+            nothing = uvloop.run(alone(bare, rate, seconds, batch))
+            idle = cpu_seconds(bare) - idle
+            accepted += before_it.accepted + outcome.accepted
             middles.append(outcome.at(0.5) * 1e3)
             slow.append(outcome.at(0.99) * 1e3)
             print(
                 f"{number:5}  {outcome.sent / seconds:6.0f}  {middles[-1]:6.2f}  {slow[-1]:6.2f}"
-                f"  {outcome.latencies[-1] * 1e3:6.1f}  {outcome.late_seconds * 1e3:17.1f}"
+                f"  {outcome.latencies[-1] * 1e3:6.1f}  {busy / outcome.sent * 1e6:6.0f}"
+                f"  {outcome.late_seconds * 1e3:17.1f}"
+                f"  |       {nothing.at(0.5) * 1e3:6.2f}  {nothing.at(0.99) * 1e3:6.2f}"
+                f"  {idle / nothing.sent * 1e6:6.0f}",
+                flush=True,
             )
         counted = total(both, "exporter_events_accepted_total") - before
     for name, found, goal in (("p50", middles, GOAL_P50), ("p99", slow, GOAL_P99)):

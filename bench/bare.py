@@ -18,7 +18,8 @@ async def _take(request: web.Request) -> web.Response:
 
 async def _serve(port: int) -> None:
     app = web.Application()
-    app.router.add_post("/api/analytics/upload-performance", _take)
+    for path in ("/api/analytics/upload-performance", "/v1/events"):
+        app.router.add_post(path, _take)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

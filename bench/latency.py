@@ -97,12 +97,12 @@ def _measure(
         "  | bare: p50 ms  p99 ms  CPU us"
     )
     for number in range(rounds):
-        busy = _cpu_seconds(replicas)
+        busy = cpu_seconds(replicas)
         outcome, took = uvloop.run(scraped_load(replicas, rate, seconds))
-        busy = _cpu_seconds(replicas) - busy
-        idle = _cpu_seconds(plain)
-        bare = uvloop.run(_alone(plain, rate, seconds))
-        idle = _cpu_seconds(plain) - idle
+        busy = cpu_seconds(replicas) - busy
+        idle = cpu_seconds(plain)
+        bare = uvloop.run(alone(plain, rate, seconds))
+        idle = cpu_seconds(plain) - idle
         accepted += outcome.accepted
         slow.append(outcome.at(0.99) * 1e3)
         plain_slow.append(bare.at(0.99) * 1e3)
@@ -125,12 +125,19 @@ def _measure(
     print(f"acknowledged {accepted}, counted {counted}: lost {max(0, accepted - counted)}")
 
 
-async def _alone(plain: Sequence[servers.Server], rate: float, seconds: float) -> load.Outcome:
+async def alone(
+    plain: Sequence[servers.Server],
+    rate: float,
+    seconds: float,
+    beacon: Callable[[], bytes] = load.performance,
+) -> load.Outcome:
+    """The same load for servers that nobody scrapes."""
     ports = [each.port for each in plain]
-    return await replay.drive(ports, rate=rate, seconds=seconds, connections=256)
+    return await replay.drive(ports, rate=rate, seconds=seconds, connections=256, beacon=beacon)
 
 
-def _cpu_seconds(replicas: Sequence[servers.Server]) -> float:
+def cpu_seconds(replicas: Sequence[servers.Server]) -> float:
+    """User and system time of all so far."""
     return sum(each.cpu_seconds() for each in replicas)
 
 

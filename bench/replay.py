@@ -17,7 +17,8 @@ from pathlib import Path
 from bench import load, servers
 
 SOURCE = Path(__file__).with_suffix(".c")
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+_SHARED = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+MEMORY = _SHARED if _SHARED.is_dir() else None
 """Where requests wait: to write them to the disk would hold up what the servers write there."""
 
 
@@ -38,8 +39,7 @@ async def drive(
     beacon: Callable[[], bytes] = load.performance,
 ) -> load.Outcome:
     """Make all beacons, send ``rate`` of them a second to the ports in turn, wait for answers."""
-    memory = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=memory) as room:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=MEMORY) as room:
         program, file = Path(folder, "replay"), Path(room, "requests")
         await asyncio.to_thread(
             _prepare, program, file, (beacon() for _ in range(int(rate * seconds)))

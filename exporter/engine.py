@@ -257,7 +257,9 @@ class Engine:
                 return
             self._unsaved = self._snapshot()
         unsaved = self._unsaved
-        while self.pipeline.sessions.lull(SLICE):
+        more = True
+        while more:
+            more = self.pipeline.sessions.lull(SLICE)
             await asyncio.sleep(0)
         await self.in_state_thread(self._save, *unsaved)
         if self._unsaved is unsaved:

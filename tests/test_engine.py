@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,12 +13,13 @@ import pytest
 
 from exporter import engine as engines_module
 from exporter import telemetry
-from exporter.checkpoint import Snapshot
+from exporter.checkpoint import FORGOTTEN, Snapshot
 from exporter.engine import MOST_SAMPLES, Engine, NotWrittenError
 from exporter.journal import Commit
-from exporter.record import Refusal
+from exporter.record import Entry, Refusal
 from exporter.telemetry import Rejection
 from tests.engines import Engines, engines, series, tell
+from tests.pipelines import told
 
 SECONDS = 10.0
 
@@ -356,6 +358,49 @@ async def test_two_who_ask_for_one_checkpoint_write_its_points_once(files: Engin
     await asyncio.gather(engine.checkpoint(), engine.checkpoint())
 
     assert len(files.outbox()) == 1
+
+
+async def test_a_checkpoint_of_many_sessions_gives_way_and_tells_of_its_beginning(
+    files: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines_module, "SLICE", 1)
+    engine = files.start()
+    for number in range(20):
+        await tell(engine, {"type": "upload.started", "upload_id": f"u{number}"})
+    saving = asyncio.create_task(engine.checkpoint())
+    await asyncio.sleep(0)
+    turns = 0
+    while not saving.done():
+        if turns < 20:
+            engine.applied += 1
+            engine._apply(Entry(files.now, told({"type": "upload.failed", "upload_id": "u1"})))
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert turns >= 20
+    again = files.start()
+    assert again.applied == 20
+    assert next(iter(again.pipeline.sessions.counts())) == ("upload", 20, 20)
+    assert again.pipeline.sessions._state(0, "u1").outcome is None
+    assert engine.pipeline.sessions._state(0, "u1").outcome == "failed"
+
+
+async def test_a_name_that_is_forgotten_is_in_no_line_that_is_not_yet_saved(
+    files: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = files.start()
+    play = {"play_id": "p1", "video_id": "v1"}
+    await tell(engine, {"type": "playback.requested", "viewer": "canary", **play})
+    await tell(engine, {"type": "playback.left", **play})
+    files.wait(engine, 10.0)
+    await tell(engine)
+    (person,) = {word for line in engine._lines for word in re.findall(r'viewer="(\w+)"', line)}
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._state, "forget", lambda people: 0)
+        await engine.forget((person,))
+
+    assert f'viewer="{FORGOTTEN}"' in files.outbox()[-1]
+    assert not [line for line in files.outbox() if person in line]
 
 
 async def test_points_beyond_the_limit_of_the_outbox_are_counted(
