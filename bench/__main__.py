@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
+import sys
 from collections.abc import Callable, Mapping
 
 from bench import (
@@ -67,6 +69,8 @@ def options() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the suites, each under its name."""
     wanted = options().parse_args()
+    # Python would end at once, and leave the servers behind that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in wanted.suites or SHORT:
         print(f"\n== {name}", flush=True)

@@ -36,7 +36,7 @@ REPLAY_STRETCH: Final = 50_000
 """Entries that are replayed between two checkpoints, so that memory stays bounded."""
 
 SLICE: Final = 100
-"""Sessions that are encoded at a time, so that a checkpoint holds up beacons for a millisecond."""
+"""Sessions that a checkpoint encodes at a time: it holds up beacons for one or two milliseconds."""
 
 MOST_SAMPLES: Final = 20
 """Refused beacons of which a sample is kept, between two ticks; the others are counted."""

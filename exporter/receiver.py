@@ -83,8 +83,6 @@ STATUS: Final[Mapping[Rejection, HTTPStatus]] = {
 }
 
 _BOUNDS: Final = telemetry.REQUEST_SECONDS.buckets
-
-
 _EMPTY: Final[Mapping[str, str]] = {}
 _CONSENT: Final = istr("X-Consent")
 _GPC: Final = istr("Sec-GPC")

@@ -15,8 +15,10 @@ from exporter import engine as engines_module
 from exporter import telemetry
 from exporter.checkpoint import FORGOTTEN, Snapshot
 from exporter.engine import MOST_SAMPLES, Engine, NotWrittenError
+from exporter.event import Point
 from exporter.journal import Commit
 from exporter.record import Entry, Refusal
+from exporter.sinks.influx import line
 from exporter.telemetry import Rejection
 from tests.engines import Engines, engines, series, tell
 from tests.pipelines import told
@@ -401,6 +403,28 @@ async def test_a_name_that_is_forgotten_is_in_no_line_that_is_not_yet_saved(
 
     assert f'viewer="{FORGOTTEN}"' in files.outbox()[-1]
     assert not [line for line in files.outbox() if person in line]
+
+
+async def test_a_point_that_is_no_line_costs_the_others_nothing(
+    files: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = files.start()
+
+    def refuse_first(point: Point, stamp: int) -> str:
+        if ("upload_id", "u0") in point.fields:
+            raise ValueError(point)
+        return line(point, stamp)
+
+    monkeypatch.setattr(engine, "_line", refuse_first)
+    for number in range(3):
+        await tell(engine, {"type": "upload.completed", "upload_id": f"u{number}"})
+    files.wait(engine, 10.0)
+    await tell(engine)
+    await tell(engine, {"type": "upload.started", "upload_id": "u3"})
+    await engine.checkpoint()
+
+    assert engine.process.value(telemetry.APPLY_ERRORS) == 1
+    assert [re.findall('upload_id="(u.)"', each) for each in files.outbox()] == [["u1"], ["u2"]]
 
 
 async def test_points_beyond_the_limit_of_the_outbox_are_counted(
