@@ -11,8 +11,8 @@ from typing import Final
 
 import uvloop
 
-from bench import load, servers
-from bench.latency import alone, cpu_seconds, scraped_load, total
+from bench import load
+from bench.latency import HEADINGS, scraped_load, sides, total
 
 EVENTS: Final = 5
 GOAL_P50: Final = 0.010
@@ -51,41 +51,19 @@ def batches() -> Callable[[], bytes]:
 def run(rate: float, seconds: float, rounds: int) -> None:
     """Print the quantiles, those of bare handlers in turns with them, and whether any was lost."""
     batch = batches()
-    with (
-        servers.exporter("0") as one,
-        servers.exporter("1") as other,
-        servers.bare("0") as plain,
-        servers.bare("1") as other_plain,
-    ):
-        both, bare = (one, other), (plain, other_plain)
-        before = total(both, "exporter_events_accepted_total")
+    with sides() as both:
+        before = total(both.ours, "exporter_events_accepted_total")
         print(f"two processes, one for each core; {EVENTS} events in each beacon, each with an id")
-        print(
-            "round  sent/s  p50 ms  p99 ms  max ms  CPU us  generator late ms"
-            "  | bare: p50 ms  p99 ms  CPU us"
-        )
+        print(HEADINGS)
         middles, slow, accepted = [], [], 0
         for number in range(rounds):
             # What is concluded of an upload later belongs to the load of a round as well.
-            before_it, _ = uvloop.run(scraped_load(both, rate, WARM_UP, batch))
-            busy = cpu_seconds(both)
-            outcome, _ = uvloop.run(scraped_load(both, rate, seconds, batch))
-            busy = cpu_seconds(both) - busy
-            idle = cpu_seconds(bare)
-            nothing = uvloop.run(alone(bare, rate, seconds, batch))
-            idle = cpu_seconds(bare) - idle
-            accepted += before_it.accepted + outcome.accepted
+            warm_up, _ = uvloop.run(scraped_load(both.ours, rate, WARM_UP, batch))
+            outcome, _ = both.measured(number, rate, seconds, batch)
+            accepted += warm_up.accepted + outcome.accepted
             middles.append(outcome.at(0.5) * 1e3)
             slow.append(outcome.at(0.99) * 1e3)
-            print(
-                f"{number:5}  {outcome.sent / seconds:6.0f}  {middles[-1]:6.2f}  {slow[-1]:6.2f}"
-                f"  {outcome.latencies[-1] * 1e3:6.1f}  {busy / outcome.sent * 1e6:6.0f}"
-                f"  {outcome.late_seconds * 1e3:17.1f}"
-                f"  |       {nothing.at(0.5) * 1e3:6.2f}  {nothing.at(0.99) * 1e3:6.2f}"
-                f"  {idle / nothing.sent * 1e6:6.0f}",
-                flush=True,
-            )
-        counted = total(both, "exporter_events_accepted_total") - before
+        counted = total(both.ours, "exporter_events_accepted_total") - before
     for name, found, goal in (("p50", middles, GOAL_P50), ("p99", slow, GOAL_P99)):
         print(
             f"{name}: median {statistics.median(found):.1f} ms (lowest {min(found):.1f}, "

@@ -6,13 +6,19 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 import uvloop
 
 from bench import load, replay, servers
 
 SCRAPE_EVERY = 5.0
+HEADINGS: Final = (
+    "round  sent/s  p50 ms  p99 ms  max ms  CPU us  generator late ms  slowest scrape ms"
+    "  | bare: p50 ms  p99 ms  CPU us"
+)
 
 
 def metrics(port: int) -> str:
@@ -70,74 +76,85 @@ def _counted(replicas: Sequence[servers.Server]) -> int:
     return int(sum(value(metrics(each.operations), series) for each in replicas))
 
 
-def run(rate: float, seconds: float, rounds: int) -> None:
-    """Print the quantiles of two processes, what was lost, and the same of bare handlers."""
+class Sides(NamedTuple):
+    """Two exporters, one for each core, and two handlers that do nothing."""
+
+    ours: Sequence[servers.Server]
+    bare: Sequence[servers.Server]
+
+    def measured(
+        self,
+        number: int,
+        rate: float,
+        seconds: float,
+        beacon: Callable[[], bytes] = load.performance,
+    ) -> tuple[load.Outcome, load.Outcome]:
+        """Load ours and then the others, and print it as a row below :data:`HEADINGS`."""
+        busy = _cpu_seconds(self.ours)
+        ours, took = uvloop.run(scraped_load(self.ours, rate, seconds, beacon))
+        busy = _cpu_seconds(self.ours) - busy
+        idle = _cpu_seconds(self.bare)
+        bare = uvloop.run(_alone(self.bare, rate, seconds, beacon))
+        idle = _cpu_seconds(self.bare) - idle
+        print(
+            f"{number:5}  {ours.sent / seconds:6.0f}  {ours.at(0.5) * 1e3:6.2f}"
+            f"  {ours.at(0.99) * 1e3:6.2f}  {ours.latencies[-1] * 1e3:6.1f}"
+            f"  {busy / ours.sent * 1e6:6.0f}"
+            f"  {ours.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
+            f"  |       {bare.at(0.5) * 1e3:6.2f}  {bare.at(0.99) * 1e3:6.2f}"
+            f"  {idle / bare.sent * 1e6:6.0f}",
+            flush=True,
+        )
+        return ours, bare
+
+
+@contextmanager
+def sides() -> Iterator[Sides]:
+    """Both, until they are no longer needed."""
     with (
         servers.exporter("0") as one,
         servers.exporter("1") as other,
         servers.bare("0") as plain,
         servers.bare("1") as other_plain,
     ):
+        yield Sides((one, other), (plain, other_plain))
+
+
+def run(rate: float, seconds: float, rounds: int) -> None:
+    """Print the quantiles of two processes, what was lost, and the same of bare handlers."""
+    with sides() as both:
         print("two processes, one for each core; in turns with two handlers that do nothing")
-        _measure((one, other), (plain, other_plain), rate, seconds, rounds)
+        _measure(both, rate, seconds, rounds)
 
 
-def _measure(
-    replicas: Sequence[servers.Server],
-    plain: Sequence[servers.Server],
-    rate: float,
-    seconds: float,
-    rounds: int,
-) -> None:
+def _measure(both: Sides, rate: float, seconds: float, rounds: int) -> None:
     accepted, slow, plain_slow = 0, list[float](), list[float]()
-    uvloop.run(scraped_load(replicas, rate / 4, 2))
-    before = _counted(replicas)
-    print(
-        "round  sent/s  p50 ms  p99 ms  max ms  CPU us  generator late ms  slowest scrape ms"
-        "  | bare: p50 ms  p99 ms  CPU us"
-    )
+    uvloop.run(scraped_load(both.ours, rate / 4, 2))
+    before = _counted(both.ours)
+    print(HEADINGS)
     for number in range(rounds):
-        busy = cpu_seconds(replicas)
-        outcome, took = uvloop.run(scraped_load(replicas, rate, seconds))
-        busy = cpu_seconds(replicas) - busy
-        idle = cpu_seconds(plain)
-        bare = uvloop.run(alone(plain, rate, seconds))
-        idle = cpu_seconds(plain) - idle
-        accepted += outcome.accepted
-        slow.append(outcome.at(0.99) * 1e3)
+        ours, bare = both.measured(number, rate, seconds)
+        accepted += ours.accepted
+        slow.append(ours.at(0.99) * 1e3)
         plain_slow.append(bare.at(0.99) * 1e3)
-        print(
-            f"{number:5}  {outcome.sent / seconds:6.0f}  {outcome.at(0.5) * 1e3:6.2f}"
-            f"  {outcome.at(0.99) * 1e3:6.2f}  {outcome.latencies[-1] * 1e3:6.1f}"
-            f"  {busy / outcome.sent * 1e6:6.0f}"
-            f"  {outcome.late_seconds * 1e3:17.1f}  {max(took) * 1e3:17.1f}"
-            f"  |       {bare.at(0.5) * 1e3:6.2f}  {bare.at(0.99) * 1e3:6.2f}"
-            f"  {idle / bare.sent * 1e6:6.0f}",
-            flush=True,
-        )
     for name, each in (("ours", slow), ("bare", plain_slow)):
         each.sort()
         print(
             f"p99, {name}: median {each[rounds // 2]:.0f} ms "
             f"(lowest {each[0]:.0f}, highest {each[-1]:.0f})"
         )
-    counted = _counted(replicas) - before
+    counted = _counted(both.ours) - before
     print(f"acknowledged {accepted}, counted {counted}: lost {max(0, accepted - counted)}")
 
 
-async def alone(
-    plain: Sequence[servers.Server],
-    rate: float,
-    seconds: float,
-    beacon: Callable[[], bytes] = load.performance,
+async def _alone(
+    plain: Sequence[servers.Server], rate: float, seconds: float, beacon: Callable[[], bytes]
 ) -> load.Outcome:
-    """The same load for servers that nobody scrapes."""
     ports = [each.port for each in plain]
     return await replay.drive(ports, rate=rate, seconds=seconds, connections=256, beacon=beacon)
 
 
-def cpu_seconds(replicas: Sequence[servers.Server]) -> float:
-    """User and system time of all so far."""
+def _cpu_seconds(replicas: Sequence[servers.Server]) -> float:
     return sum(each.cpu_seconds() for each in replicas)
 
 
