@@ -89,7 +89,7 @@ def fill(directory: Path, points: int, now: float) -> None:
             line(_point(number), int((began + number * apart) * 1000) * 1_000_000 + number % 1000)
             for number in numbers
         ]
-        state.save(Snapshot(position=0, now=at, stamps=0, generation=0, turned=at), lines)
+        state.save(Snapshot(position=0, now=at, stamps=0, generation=0, turned=at, lines=lines))
     state.close()
 
 

@@ -46,7 +46,10 @@ class Backlog(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What changed since the last checkpoint, and the position up to which it is counted."""
+    """What changed since the last checkpoint, and the position up to which it is counted.
+
+    ``lines`` are points for the outbox.
+    """
 
     position: int
     now: float
@@ -59,6 +62,7 @@ class Snapshot:
     refusals: Sequence[tuple[float, Refusal]] = ()
     values: Sequence[Value] = ()
     oldest_values: int = 0
+    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,14 +169,11 @@ class StateFile:
             values=self._db.execute("SELECT generation, name, value FROM tag_value").fetchall(),
         )
 
-    def save(self, snapshot: Snapshot, lines: Sequence[str]) -> int:
-        """Write a checkpoint, and ``lines`` into the outbox.
+    def save(self, snapshot: Snapshot) -> int:
+        """Write a checkpoint; returns how many points the outbox had to drop for its limit."""
+        return transaction(self._db, lambda: self._save(snapshot))
 
-        Returns how many points the outbox had to drop for its limit.
-        """
-        return transaction(self._db, lambda: self._save(snapshot, lines))
-
-    def _save(self, snapshot: Snapshot, lines: Sequence[str]) -> int:
+    def _save(self, snapshot: Snapshot) -> int:
         db = self._db
         db.execute(
             "UPDATE mark SET position = ?, now = ?, stamps = ?, generation = ?, turned = ?",
@@ -202,7 +203,7 @@ class StateFile:
         db.executemany("INSERT OR IGNORE INTO tag_value VALUES (?, ?, ?)", snapshot.values)
         db.execute("DELETE FROM tag_value WHERE generation < ?", (snapshot.oldest_values,))
         self._bury(snapshot.refusals)
-        return self._post(lines, snapshot.now)
+        return self._post(snapshot.lines, snapshot.now)
 
     def _bury(self, refusals: Sequence[tuple[float, Refusal]]) -> None:
         if refusals:

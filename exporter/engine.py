@@ -76,7 +76,7 @@ class Engine:
         self._state_thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._waiting: deque[tuple[float, asyncio.Future[int] | None]] = deque()
         self._turned_away = _TurnedAway()
-        self._unsaved: tuple[Snapshot, Sequence[str]] | None = None
+        self._unsaved: Snapshot | None = None
         self._lines: list[str] = []
         self._saved = 0
         self._loop: asyncio.AbstractEventLoop
@@ -119,7 +119,7 @@ class Engine:
             self._unsaved = self._snapshot()
         self.pipeline.sessions.lull()
         try:
-            self._save(*self._unsaved)
+            self._save(self._unsaved)
         except sqlite3.Error:
             log.warning("a checkpoint within the replay failed; it is tried again", exc_info=True)
         else:
@@ -261,17 +261,17 @@ class Engine:
         while more:
             more = self.pipeline.sessions.lull(SLICE)
             await asyncio.sleep(0)
-        await self.in_state_thread(self._save, *unsaved)
+        await self.in_state_thread(self._save, unsaved)
         if self._unsaved is unsaved:
             self._unsaved = None
 
-    def _snapshot(self) -> tuple[Snapshot, Sequence[str]]:
+    def _snapshot(self) -> Snapshot:
         """As of now; its sessions have still to be lulled."""
         pipeline = self.pipeline
         lines, self._lines = self._lines, []
         refusals = tuple(pipeline.refusals)
         pipeline.refusals.clear()
-        snapshot = Snapshot(
+        return Snapshot(
             position=self.applied,
             now=pipeline.now,
             stamps=pipeline.stamps,
@@ -283,14 +283,14 @@ class Engine:
             refusals=refusals,
             values=pipeline.roster.fresh(),
             oldest_values=pipeline.roster.oldest,
+            lines=lines,
         )
-        return snapshot, lines
 
-    def _save(self, snapshot: Snapshot, lines: Sequence[str]) -> None:
+    def _save(self, snapshot: Snapshot) -> None:
         if snapshot.position <= self._saved:
             # Who asked before was cancelled, as a stop does, but the thread went on.
             return
-        dropped = self._state.save(snapshot, lines)
+        dropped = self._state.save(snapshot)
         self._saved = snapshot.position
         self.journal.prune(snapshot.position)
         self.backlog = self._state.backlog()

@@ -67,8 +67,8 @@ def test_what_was_saved_is_loaded(state: StateFile, path: Path) -> None:
             counters={"a": b"1", "b": b"2"},
             sessions=[("upload", "u1", b"x"), ("upload", "u2", b"y")],
             ids={0: b"i" * 16},
-        ),
-        ["one", "two"],
+            lines=["one", "two"],
+        )
     )
     state.close()
     saved = reopened(path).load()
@@ -80,14 +80,13 @@ def test_what_was_saved_is_loaded(state: StateFile, path: Path) -> None:
 
 
 def test_only_what_changed_is_written_and_the_rest_stays(state: StateFile) -> None:
-    state.save(snapshot(1, counters={"a": b"1", "b": b"2"}, sessions=[("upload", "u1", b"x")]), [])
+    state.save(snapshot(1, counters={"a": b"1", "b": b"2"}, sessions=[("upload", "u1", b"x")]))
     state.save(
         snapshot(
             2,
             counters={"b": b"3"},
             sessions=[("upload", "u1", None), ("upload", "u2", b"y"), ("upload", "u9", None)],
-        ),
-        [],
+        )
     )
     saved = state.load()
 
@@ -96,10 +95,10 @@ def test_only_what_changed_is_written_and_the_rest_stays(state: StateFile) -> No
 
 
 def test_ids_of_generations_that_are_forgotten_are_forgotten_here_too(state: StateFile) -> None:
-    state.save(snapshot(1, generation=0, ids={0: b"a"}), [])
-    state.save(snapshot(2, generation=1, ids={0: b"b", 1: b"c"}), [])
+    state.save(snapshot(1, generation=0, ids={0: b"a"}))
+    state.save(snapshot(2, generation=1, ids={0: b"b", 1: b"c"}))
     assert sorted(state.load().ids) == [(0, b"a"), (0, b"b"), (1, b"c")]
-    state.save(snapshot(3, generation=2), [])
+    state.save(snapshot(3, generation=2))
 
     assert state.load().ids == [(1, b"c")]
 
@@ -114,7 +113,7 @@ def test_a_checkpoint_that_fails_anywhere_leaves_the_one_before(
         "ids": {0: b"i" * 16},
         "refusals": [(1.0, Refusal(Rejection.INVALID, "/", "s"))],
     }
-    state.save(snapshot(1, **whole), ["one"])
+    state.save(snapshot(1, **whole, lines=["one"]))
     verb = "UPDATE" if part == "mark" else "INSERT"
     db = sqlite3.connect(path, isolation_level=None)
     db.execute(
@@ -123,19 +122,19 @@ def test_a_checkpoint_that_fails_anywhere_leaves_the_one_before(
     )
     before = (state.load(), state.backlog(), state.dead_letters())
     with pytest.raises(sqlite3.DatabaseError, match="the disk is full"):
-        state.save(snapshot(2, **(whole | {"counters": {"a": b"2"}})), ["two"])
+        state.save(snapshot(2, **(whole | {"counters": {"a": b"2"}}), lines=["two"]))
     assert (state.load(), state.backlog(), state.dead_letters()) == before
 
     db.execute("DROP TRIGGER refuse")
     db.close()
-    state.save(snapshot(2, **(whole | {"counters": {"a": b"2"}})), ["two"])
+    state.save(snapshot(2, **(whole | {"counters": {"a": b"2"}}), lines=["two"]))
     assert state.load().counters == {"a": b"2"}
     assert state.backlog().points == 2
 
 
 def test_values_of_tags_are_kept_as_long_as_they_are_needed(state: StateFile, path: Path) -> None:
-    state.save(snapshot(1, values=[(1, "video", "a"), (2, "video", "b")], oldest_values=1), [])
-    state.save(snapshot(2, values=[(2, "video", "b"), (3, "video", "c")], oldest_values=2), [])
+    state.save(snapshot(1, values=[(1, "video", "a"), (2, "video", "b")], oldest_values=1))
+    state.save(snapshot(2, values=[(2, "video", "b"), (3, "video", "c")], oldest_values=2))
     state.close()
 
     assert sorted(reopened(path).load().values) == [(2, "video", "b"), (3, "video", "c")]
@@ -149,7 +148,7 @@ def test_refused_beacons_are_kept_up_to_a_number(
         letters = [
             (float(position), Refusal(Rejection.INVALID, "/", f"s{position}{n}")) for n in "ab"
         ]
-        state.save(snapshot(position, refusals=letters), [])
+        state.save(snapshot(position, refusals=letters))
 
     assert state.dead_letters() == 5
     kept = state._db.execute("SELECT sample FROM dead_letter ORDER BY number").fetchall()
@@ -160,9 +159,9 @@ def test_refused_beacons_are_kept_up_to_a_number(
 
 
 def test_lines_leave_the_outbox_in_the_order_in_which_they_came(state: StateFile) -> None:
-    state.save(snapshot(1), ["one", "two"])
-    state.save(snapshot(2), [])
-    state.save(snapshot(3), ["three"])
+    state.save(snapshot(1, lines=["one", "two"]))
+    state.save(snapshot(2))
+    state.save(snapshot(3, lines=["three"]))
     parcel = state.next_parcel()
 
     assert parcel is not None
@@ -173,10 +172,10 @@ def test_lines_leave_the_outbox_in_the_order_in_which_they_came(state: StateFile
 
 
 def test_what_comes_while_a_parcel_is_under_way_stays(state: StateFile) -> None:
-    state.save(snapshot(1), ["one"])
+    state.save(snapshot(1, lines=["one"]))
     parcel = state.next_parcel()
     assert parcel is not None
-    state.save(snapshot(2), ["two"])
+    state.save(snapshot(2, lines=["two"]))
     state.delivered(parcel.last, [], 200.0)
 
     rest = state.next_parcel()
@@ -189,9 +188,9 @@ def test_a_parcel_has_so_many_lines_at_the_most(
 ) -> None:
     monkeypatch.setattr(checkpoint, "PARCEL_POINTS", 10)
     lines = [f"line {number}" for number in range(37)]
-    state.save(snapshot(1), lines[:25])
+    state.save(snapshot(1, lines=lines[:25]))
     for position, line in enumerate(lines[25:], start=2):
-        state.save(snapshot(position), [line])
+        state.save(snapshot(position, lines=[line]))
     found: list[str] = []
     while parcel := state.next_parcel():
         assert len(parcel.lines) <= 10
@@ -202,7 +201,7 @@ def test_a_parcel_has_so_many_lines_at_the_most(
 
 
 def test_an_outbox_that_is_full_drops_its_oldest_and_says_how_many(state: StateFile) -> None:
-    dropped = [state.save(snapshot(n), [f"{n}{'x' * 999}"] * 3) for n in range(1, 6)]
+    dropped = [state.save(snapshot(n, lines=[f"{n}{'x' * 999}"] * 3)) for n in range(1, 6)]
     parcel = state.next_parcel()
 
     assert dropped == [0, 0, 0, 3, 3]
@@ -212,7 +211,7 @@ def test_an_outbox_that_is_full_drops_its_oldest_and_says_how_many(state: StateF
 
 
 def test_what_a_sink_refuses_is_set_aside_with_its_reason(state: StateFile) -> None:
-    state.save(snapshot(1), ["good", "bad"])
+    state.save(snapshot(1, lines=["good", "bad"]))
     parcel = state.next_parcel()
     assert parcel is not None
     state.delivered(parcel.last, [("bad", "400: field type conflict")], 200.0)
@@ -239,7 +238,7 @@ def test_what_is_set_aside_does_not_grow_without_bounds(
 def test_a_state_of_every_older_schema_is_upgraded(
     state: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state.save(snapshot(5, counters={"a": b"1"}), ["one"])
+    state.save(snapshot(5, counters={"a": b"1"}, lines=["one"]))
     state.close()
     later = ("CREATE TABLE later (x INTEGER)", "UPDATE mark SET stamps = 99")
     monkeypatch.setattr(checkpoint, "KIND", upgraded(later))
@@ -256,7 +255,7 @@ def test_a_state_of_every_older_schema_is_upgraded(
 def test_an_upgrade_that_fails_leaves_the_state_as_it_was(
     state: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state.save(snapshot(5), [])
+    state.save(snapshot(5))
     state.close()
     wrong = ("UPDATE mark SET stamps = 99", "CREATE TABLE mark (x INTEGER)")
     with monkeypatch.context() as upgrade:

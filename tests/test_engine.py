@@ -463,8 +463,7 @@ async def test_a_series_that_no_longer_exists_is_said_and_left_out(
     await tell(engine)
     engine._state.save(
         Snapshot(position=1, now=1.0, stamps=0, generation=0, turned=0.0,
-                 counters={"video_of_yesterday_total": b"\x92\xc0\x90"}),
-        [],
+                 counters={"video_of_yesterday_total": b"\x92\xc0\x90"})
     )  # fmt: skip
     with caplog.at_level(logging.WARNING):
         files.start()

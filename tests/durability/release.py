@@ -36,9 +36,9 @@ def write(folder: Path) -> None:
     engine = model.engine(folder)
     engine.recover()
     for entry in entries[:SAVED]:
-        engine.pipeline.apply(entry)
+        engine._apply(entry)
     engine.applied = SAVED
-    engine._save(*engine._snapshot())
+    engine._save_early()
     for first in range(SAVED, len(entries), 2):
         batch = entries[first : first + 2]
         body = engine.journal._codec.encode(batch)

@@ -18,7 +18,7 @@ from exporter.record import VERSION, Codec, Entry
 from exporter.telemetry import APPLY_ERRORS
 from tests.durability import model
 from tests.durability.processes import Exporter, accepted, until
-from tests.durability.release import FOLDER, SAVED, restore, traffic
+from tests.durability.release import FOLDER, SAVED, restore, traffic, write
 from tests.engines import upgraded
 
 GENERIC = ("video_generic_events_total", frozenset[tuple[str, str]]())
@@ -211,7 +211,18 @@ def test_the_files_of_every_release_are_read(
     tmp_path: Path, release: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     restore(release, tmp_path)
-    engine = model.engine(tmp_path)
+    everything_is_read(tmp_path, caplog)
+
+
+def test_the_files_of_this_release_are_written_with_everything_in_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path)
+    everything_is_read(tmp_path, caplog)
+
+
+def everything_is_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine = model.engine(folder)
     engine.recover()
     assert caplog.messages == []
     assert engine.process.value(APPLY_ERRORS) == 0
