@@ -250,12 +250,14 @@ class State(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """What a lifecycle remembers of one subject; it is written into the checkpoint as it is.
 
     ``due`` is the server time (seconds since 1970) at which silence will mean something;
-    ``rings`` and ``trial`` belong to the sessions: when they will look, and the experiment and
-    variant (``experiment/variant``) that its subject is part of.
+    ``rings``, ``later`` and ``trial`` belong to the sessions: when they will look, an entry of
+    theirs for after that, and the experiment and variant (``experiment/variant``) that its subject
+    is part of.
     """
 
     due: float
     rings: float = 0.0
+    later: float = 0.0
     trial: str | None = None
 
 

@@ -69,7 +69,8 @@ class _Queue:
         while self._order and self._order[0][0] <= now:
             bucket = heapq.heappop(self._order)
             self._second, place = bucket
-            for subject in self._far.pop(bucket):
+            # Who was put off to one second by several ways waits there once.
+            for subject in dict.fromkeys(self._far.pop(bucket)):
                 exactly = rings(place, subject)
                 # Who is looked at in another second waits there as well.
                 if int(exactly) == self._second:
@@ -80,7 +81,9 @@ class _Queue:
 class Sessions:
     """The subjects that are remembered, each with one valid entry in the queue of those due.
 
-    A sign of life only moves ``state.due``; the entry is corrected when it rings.
+    A sign of life only moves ``state.due``; the entry is corrected when it rings. Where something
+    is due before it, the entry is kept for what comes after that, so that somebody who waits now
+    for a minute and now for a week has two entries and not one for every minute of the week.
 
     A subject sleeps between two checkpoints that it has no part in: it is kept as it is written
     down, and packed where that is long, which takes a small part of the memory and a few
@@ -143,6 +146,7 @@ class Sessions:
                 else:
                     trial_of = trial if state is None else state.trial
                 self._keep(place, subject, step.state, was_open)
+                self._watch(place, subject, step.state, now)
                 if step.conclusions:
                     concluded += [Concluded(each, trial_of) for each in step.conclusions]
         return concluded
@@ -156,7 +160,7 @@ class Sessions:
                 continue
             state.rings = 0.0
             if state.due > now:
-                self._schedule(place, subject, state)
+                self._watch(place, subject, state, now)
                 # Saved as well, or after a crash this second would end in another order.
                 self._awake[place, subject] = state
                 continue
@@ -165,6 +169,7 @@ class Sessions:
             moment = Moment(now, stamp(), self._patience[place], self._choices)
             step, trial = lifecycle.silent(state, moment), state.trial
             self._keep(place, subject, step.state, was_open)
+            self._watch(place, subject, step.state, now)
             yield from [Concluded(each, trial) for each in step.conclusions]
 
     def _state(self, place: int, subject: str) -> Any:
@@ -183,17 +188,23 @@ class Sessions:
 
     def _keep(self, place: int, subject: str, state: State | None, was_open: bool | None) -> None:
         """Remember a state, or forget it; ``was_open`` is None where nothing was remembered."""
-        if state is None:
-            if was_open is None:
-                return
-        elif not state.rings or state.due < state.rings:
-            self._schedule(place, subject, state)
+        if state is None and was_open is None:
+            return
         self._awake[place, subject] = state
         is_open = state is not None and self.lifecycles[place].is_open(state)
         self._open[place] += is_open - bool(was_open)
         self._remembered[place] += (state is not None) - (was_open is not None)
 
-    def _schedule(self, place: int, subject: str, state: State) -> None:
+    def _watch(self, place: int, subject: str, state: State | None, now: float) -> None:
+        """Look at a subject in time: by an entry that is in the queue, or by one more."""
+        if state is None or 0.0 < state.rings <= state.due:
+            return
+        if state.rings:
+            state.later = state.rings
+        # An entry of this second may have left the queue already.
+        if int(now) < int(state.later) and state.later <= state.due:
+            state.rings, state.later = state.later, 0.0
+            return
         state.rings = state.due
         self._due.push(state.due, place, subject)
 
@@ -264,6 +275,8 @@ class Sessions:
             self._open[place] += self.lifecycles[place].is_open(state)
             self._remembered[place] += 1
             self._due.push(state.rings, place, subject)
+            if state.later:
+                self._due.push(state.later, place, subject)
 
 
 def _forget(state: msgspec.Struct, person: str) -> bool:

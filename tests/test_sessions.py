@@ -73,6 +73,51 @@ class Visits:
         return not state.over
 
 
+class Heard(Event, frozen=True, kw_only=True, gc=False, tag="test.heard"):
+    """How often somebody knocked in two and a half seconds."""
+
+    door: str
+    knocks: int
+
+
+class Doorbell(State, gc=False, kw_only=True, omit_defaults=True):
+    """Knocks that are not told yet, and when the door is forgotten."""
+
+    door: str
+    knocks: int = 0
+    forgotten: float = 0.0
+
+
+class Doorbells:
+    """Knocks are told together soon after the first of them; a door is known for long."""
+
+    name = "doorbells"
+    state = Doorbell
+    silence = 100.0
+    about = (Knocked,)
+
+    def subject(self, event: Knocked) -> str | None:
+        return event.door
+
+    def saw(self, state: Doorbell | None, event: Knocked, moment: Moment) -> Step:
+        state = state or Doorbell(due=0.0, door=str(event.door))
+        state.forgotten = moment.now + moment.patience.silence
+        if not state.knocks:
+            state.due = moment.now + 2.5
+        state.knocks += 1
+        return Step(state)
+
+    def silent(self, state: Doorbell, moment: Moment) -> Step:
+        if not state.knocks:
+            return Step(None)
+        heard = Heard(door=state.door, knocks=state.knocks)
+        state.knocks, state.due = 0, state.forgotten
+        return Step(state, (heard,))
+
+    def is_open(self, state: Doorbell) -> bool:
+        return True
+
+
 class Stamps:
     """Gives 1, 2, 3, …"""
 
@@ -210,6 +255,23 @@ def test_who_is_due_first_ends_first_after_a_crash_as_well(
     assert left(again, 50.0, stamps) == left(sessions, 50.0, stamps) == ["b", "a"]
 
 
+def test_who_waits_now_for_seconds_and_now_for_long_is_not_queued_each_time(
+    stamps: Stamps,
+) -> None:
+    sessions = Sessions([Doorbells()], {"doorbells": Patience(100.0)})
+    told: list[float] = []
+    for second in range(0, 1000, 5):
+        told += [second for each in sessions.silent(float(second), stamps)]
+        knock(sessions, "a", float(second), stamps)
+
+    assert len(told) == 199
+    assert sum(map(len, sessions._due._far.values())) <= 2
+    assert [each for each, _ in sessions.silent(1094.9, stamps)] == [Heard(door="a", knocks=1)]
+    assert counts(sessions) == (1, 1)
+    assert list(sessions.silent(1095.0, stamps)) == []
+    assert counts(sessions) == (0, 0)
+
+
 class Moves(NamedTuple):
     """When somebody looks, at which door, whether he knocks, and whether that is saved."""
 
@@ -221,7 +283,7 @@ class Moves(NamedTuple):
 
 @st.composite
 def stories(draw: st.DrawFn) -> list[Moves]:
-    pauses = st.sampled_from((0.0, 0.5, 3.0, 9.5, 10.0, 40.0, 101.0))
+    pauses = st.sampled_from((0.0, 0.5, 2.5, 3.0, 9.5, 10.0, 40.0, 99.5, 101.0))
     now, story = 0.0, []
     for pause in draw(st.lists(pauses, max_size=40)):
         now += pause
@@ -260,10 +322,10 @@ def test_saved_at_any_moment_and_restored_it_concludes_the_same(
     story: list[Moves], data: st.DataObject
 ) -> None:
     crash = data.draw(st.integers(0, len(story)))
-    whole, stamps = Sessions([Visits()], {"visits": PATIENCE}), Stamps()
+    whole, stamps = both(), Stamps()
     expected = [move(whole, stamps, to) for to in story]
 
-    first, stamps = Sessions([Visits()], {"visits": PATIENCE}), Stamps()
+    first, stamps = both(), Stamps()
     saved: dict[tuple[str, str], bytes] = {}
     found = []
     for to in story[:crash]:
@@ -271,12 +333,17 @@ def test_saved_at_any_moment_and_restored_it_concludes_the_same(
         if to.saves:
             keep(first, saved)
     keep(first, saved)
-    second = Sessions([Visits()], {"visits": PATIENCE})
+    second = both()
     second.restore([(*key, body) for key, body in saved.items()])
-    assert counts(second) == counts(first)
+    assert list(second.counts()) == list(first.counts())
     found += [move(second, stamps, to) for to in story[crash:]]
 
     assert found == expected
+
+
+def both() -> Sessions:
+    """One lifecycle that waits longer and longer, and one that waits in turns."""
+    return Sessions([Visits(), Doorbells()], {"visits": PATIENCE, "doorbells": Patience(100.0)})
 
 
 def keep(sessions: Sessions, saved: dict[tuple[str, str], bytes]) -> None:
