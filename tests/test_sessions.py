@@ -339,6 +339,7 @@ def test_saved_at_any_moment_and_restored_it_concludes_the_same(
     found += [move(second, stamps, to) for to in story[crash:]]
 
     assert found == expected
+    assert list(second.counts()) == list(whole.counts())
 
 
 def both() -> Sessions:
