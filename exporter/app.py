@@ -164,7 +164,7 @@ class Application:
 
     async def _probe(self, target: probes.Target) -> None:
         probed = await self._prober.probe(target)
-        if self.engine.room:
+        if self.engine.writable:
             checked = Checked(
                 service=target.service,
                 ok=probed.ok,

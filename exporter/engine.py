@@ -38,6 +38,16 @@ REPLAY_STRETCH: Final = 50_000
 SLICE: Final = 100
 """Sessions that a checkpoint encodes at a time: it holds up beacons for one or two milliseconds."""
 
+WORTH_A_WORD: Final = 5.0
+"""Seconds by which the wall clock has gone back between two starts."""
+
+HANGS: Final = 5
+"""Ticks without a commit, though somebody waits for one, after which the disk counts as hanging."""
+
+MOST_UNSAVED_BYTES: Final = 64 * 2**20
+"""Records that no checkpoint holds, as when the state file cannot be written: in memory they take
+several times as much."""
+
 MOST_SAMPLES: Final = 20
 """Refused beacons of which a sample is kept, between two ticks; the others are counted."""
 
@@ -71,14 +81,21 @@ class Engine:
         """Whether the disk is above its floor."""
         self.failing = False
         """Whether the last commit failed."""
+        self.hanging = False
+        """Whether no commit has ended for a while, though somebody waits for one."""
+        self.unsaved_bytes = 0
+        """Bytes of the records behind the last checkpoint."""
         self._state = state
         self._line = line
         self._state_thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._waiting: deque[tuple[float, asyncio.Future[int] | None]] = deque()
         self._turned_away = _TurnedAway()
         self._unsaved: Snapshot | None = None
+        self._saving_bytes = 0
         self._lines: list[str] = []
         self._saved = 0
+        self._since_commit = 0
+        self._overdue = False
         self._loop: asyncio.AbstractEventLoop
 
     def recover(self) -> None:
@@ -105,6 +122,11 @@ class Engine:
             self.replayed += 1
             if self.replayed % REPLAY_STRETCH == 0:
                 self._save_early()
+        ahead = pipeline.now - self.clock.now()
+        if ahead > WORTH_A_WORD:
+            log.warning(
+                "the wall clock is behind what was counted", extra={"seconds": round(ahead)}
+            )
         self.clock.not_before(pipeline.now)
         with self._state.readable():
             self.backlog = self._state.backlog()
@@ -166,15 +188,17 @@ class Engine:
         self._turned_away.refused += 1
 
     def tick(self) -> None:
-        """Write down that time has passed."""
+        """Write down that time has passed, and look whether that can be done."""
         self._turned_away.renew()
-        if self.room:
+        self._watch_commits()
+        self._watch_checkpoints()
+        if self.room and not self.hanging:
             self._append(self._turned_away.entry(self.clock.now(), ()), None)
 
     @property
     def writable(self) -> bool:
         """Whether beacons can be acknowledged, as far as the last attempt tells."""
-        return self.room and not self.failing
+        return self.room and not (self.failing or self.hanging or self._overdue)
 
     @property
     def lag(self) -> float:
@@ -192,6 +216,23 @@ class Engine:
             )
         return free
 
+    def _watch_commits(self) -> None:
+        """Counted in ticks, of which a process that sleeps has none, and not in seconds."""
+        self._since_commit = self._since_commit + 1 if self._waiting else 0
+        if self._since_commit < HANGS or self.hanging:
+            return
+        self.hanging = True
+        log.error("beacons are refused: the disk hangs", extra={"waiting": len(self._waiting)})
+        for _, future in self._waiting:
+            if future is not None and not future.done():
+                future.set_exception(NotWrittenError("the disk hangs"))
+
+    def _watch_checkpoints(self) -> None:
+        if self._overdue != (self.unsaved_bytes > MOST_UNSAVED_BYTES):
+            self._overdue = not self._overdue
+            says = "refused: checkpoints fail" if self._overdue else "taken again"
+            log.warning("beacons are %s", says, extra={"unsaved_bytes": self.unsaved_bytes})
+
     def _append(self, entry: Entry, future: asyncio.Future[int] | None) -> None:
         self._waiting.append((entry.at, future))
         self.journal.append(entry)
@@ -202,6 +243,10 @@ class Engine:
     def _on_commit(self, commit: Commit) -> None:
         process = self.process
         process.count(telemetry.APPEND_SECONDS, (), commit.seconds)
+        self._since_commit = 0
+        if self.hanging:
+            self.hanging = False
+            log.warning("beacons are taken again: the disk goes on")
         if commit.error is not None:
             self._on_failure(commit)
             return
@@ -209,6 +254,7 @@ class Engine:
             self.failing = False
             log.warning("the journal writes again")
         process.count(telemetry.APPENDED_BYTES, (), float(commit.size))
+        self.unsaved_bytes += commit.size
         futures = [self._waiting.popleft()[1] for _ in commit.entries]
         repeats = [self._apply(entry) for entry in commit.entries]
         self.applied = commit.first + len(commit.entries) - 1
@@ -255,8 +301,8 @@ class Engine:
         if self._unsaved is None:
             if self.applied == self._saved:
                 return
-            self._unsaved = self._snapshot()
-        unsaved = self._unsaved
+            self._unsaved, self._saving_bytes = self._snapshot(), self.unsaved_bytes
+        unsaved, size = self._unsaved, self._saving_bytes
         more = True
         while more:
             more = self.pipeline.sessions.lull(SLICE)
@@ -264,6 +310,7 @@ class Engine:
         await self.in_state_thread(self._save, unsaved)
         if self._unsaved is unsaved:
             self._unsaved = None
+            self.unsaved_bytes -= size
 
     def _snapshot(self) -> Snapshot:
         """As of now; its sessions have still to be lulled."""

@@ -223,7 +223,8 @@ APPEND_ERRORS = Counter(
 JOURNAL_BYTES = Gauge("exporter_journal_bytes", "Size of the journal's files on disk.", Unlabelled)
 JOURNAL_WRITABLE = Gauge(
     "exporter_journal_writable",
-    "1 while beacons are taken; 0 while the disk is full or below its floor and they get 503.",
+    "1 while beacons are taken; 0 while they get 503: the disk is full, below its floor, fails or "
+    "hangs, or checkpoints have failed for long.",
     Unlabelled,
 )
 DISK_FREE = Gauge("exporter_disk_free_bytes", "Free space where the journal lives.", Unlabelled)

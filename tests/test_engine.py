@@ -5,7 +5,9 @@ import logging
 import re
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ import pytest
 from exporter import engine as engines_module
 from exporter import telemetry
 from exporter.checkpoint import FORGOTTEN, Snapshot
-from exporter.engine import MOST_SAMPLES, Engine, NotWrittenError
+from exporter.engine import HANGS, MOST_SAMPLES, Engine, NotWrittenError
 from exporter.event import Point
 from exporter.journal import Commit
 from exporter.record import Entry, Refusal
@@ -456,6 +458,23 @@ async def test_what_a_checkpoint_holds_leaves_the_journal(files: Engines) -> Non
     assert kept == (6, 7)
 
 
+async def test_a_start_behind_what_was_counted_goes_on_from_there_and_says_so(
+    files: Engines, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.now += 86_400.0
+    engine = files.start()
+    await tell(engine)
+    await engine.checkpoint()
+    files.now -= 86_400.0 - 2.0
+    again = files.start()
+
+    assert again.clock.now() == engine.clock.now()
+    (record,) = caplog.records
+    assert (record.message, record.seconds) == (
+        "the wall clock is behind what was counted", 86_398
+    )  # fmt: skip
+
+
 async def test_a_series_that_no_longer_exists_is_said_and_left_out(
     files: Engines, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -514,6 +533,67 @@ async def test_lag_is_the_age_of_what_is_not_yet_counted(
     await written
 
     assert engine.lag == 0.0
+
+
+async def test_a_disk_that_hangs_is_told_to_who_waits_and_to_who_comes(
+    files: Engines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = files.start()
+    goes_on = threading.Event()
+    commit = engine.journal._commit
+
+    def hangs(batch: list[Entry]) -> Commit:
+        goes_on.wait(10)
+        return commit(batch)
+
+    monkeypatch.setattr(engine.journal, "_commit", hangs)
+    waits = asyncio.create_task(tell(engine, {"type": "upload.started", "upload_id": "u1"}))
+    for _ in range(HANGS):
+        await asyncio.sleep(0)
+        assert engine.writable
+        engine.tick()
+    with pytest.raises(NotWrittenError, match="hangs"):
+        await waits
+    waiting = len(engine._waiting)
+    engine.tick()
+    assert len(engine._waiting) == waiting, "nothing more gathers"
+    assert not engine.writable
+    goes_on.set()
+    await tell(engine, {"type": "upload.started", "upload_id": "u2"})
+
+    assert engine.writable
+    assert series(engine)["video_upload_started_total{}"] == 2, (
+        "what was not acknowledged may count"
+    )
+    assert [record.message for record in caplog.records] == [
+        "beacons are refused: the disk hangs",
+        "beacons are taken again: the disk goes on",
+    ]
+
+
+async def test_beacons_are_refused_before_what_no_checkpoint_holds_fills_the_memory(
+    files: Engines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engines_module, "MOST_UNSAVED_BYTES", 1000)
+    engine = files.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._state, "save", _raise)
+        while engine.writable:
+            await tell(engine, {"type": "upload.started", "upload_id": f"u{engine.applied}"})
+            with suppress(ZeroDivisionError):
+                await engine.checkpoint()
+            engine.tick()
+    assert 1000 < engine.unsaved_bytes < 1200
+    await engine.checkpoint()
+    await engine.checkpoint()
+    assert engine.unsaved_bytes == 0
+    engine.tick()
+
+    assert engine.writable
+    assert [record.message for record in caplog.records] == [
+        "beacons are refused: checkpoints fail",
+        "beacons are taken again",
+    ]
 
 
 async def test_a_disk_below_its_floor_takes_no_beacons_and_writes_no_time(

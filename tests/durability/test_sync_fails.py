@@ -1,6 +1,6 @@
-"""A disk whose syncs fail: its beacons get 503, and what was acknowledged before and after stays.
+"""A disk whose syncs fail or hang: 503, and what was acknowledged before and after stays.
 
-``strace`` lets the system call fail in a running exporter; the file that it syncs is the journal's.
+``strace`` does that to the system call in a running exporter; the file it syncs is the journal's.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from tests.programs import binary
 
 BEFORE = 20
 FAILING = 5
+HANGING_SECONDS = 10
 
 
 class Client:
@@ -47,16 +48,20 @@ class Client:
         return await self.next() == 202
 
 
+def injected(folder: Path, what: str) -> Exporter:
+    """An exporter to whose syncs of the journal, and to no others, something happens."""
+    journal = folder / "state" / "journal.db-wal"
+    wrapper = [binary("strace", "strace"), "-D", "-f", "-o", str(folder / "trace")]
+    wrapper += ["-P", str(journal), "-e", "trace=fdatasync"]
+    wrapper += ["-e", f"inject=fdatasync:{what}", "-e", "signal=none"]
+    return Exporter(folder, {"JOURNAL__CHECKPOINT_SECONDS": 60}, wrapper)
+
+
 async def test_what_a_failing_sync_covers_is_refused_and_nothing_acknowledged_is_lost(
     tmp_path: Path,
 ) -> None:
-    journal = tmp_path / "state" / "journal.db-wal"
-    # The syncs of the journal alone are seen, and so many of them fail.
     last = BEFORE + FAILING - 1
-    wrapper = [binary("strace", "strace"), "-D", "-f", "-o", str(tmp_path / "trace")]
-    wrapper += ["-P", str(journal), "-e", "trace=fdatasync"]
-    wrapper += ["-e", f"inject=fdatasync:error=EIO:when={BEFORE}..{last}", "-e", "signal=none"]
-    exporter = Exporter(tmp_path, {"JOURNAL__CHECKPOINT_SECONDS": 60}, wrapper)
+    exporter = injected(tmp_path, f"error=EIO:when={BEFORE}..{last}")
     async with exporter, aiohttp.ClientSession() as http:
         client = Client(http, exporter)
 
@@ -87,4 +92,29 @@ async def test_what_a_failing_sync_covers_is_refused_and_nothing_acknowledged_is
         assert accepted(await exporter.samples()) == client.sent
         for number in range(1, client.sent + 1):
             assert await client.post(number) == 202
+        assert accepted(await exporter.samples()) == client.sent
+
+
+async def test_while_a_sync_hangs_who_waits_and_who_comes_is_told_so(tmp_path: Path) -> None:
+    exporter = injected(tmp_path, f"delay_enter={HANGING_SECONDS}s:when={BEFORE}")
+    async with exporter, aiohttp.ClientSession() as http:
+        client = Client(http, exporter)
+
+        async def refused() -> bool:
+            return not await client.taken()
+
+        await until(refused)
+        assert await refused()
+        status, health = await exporter.health("ready")
+        assert (status, health["checks"]["journal"]) == (503, "not writable")
+        assert (await exporter.health("live"))[0] == 200
+        assert await exporter.value("exporter_journal_writable") == 0
+        await until(client.taken)
+        for number in list(client.refused):
+            assert await client.post(number) == 202
+        assert accepted(await exporter.samples()) == client.sent
+
+        await exporter.kill()
+        exporter.unwrap()
+        await exporter.start()
         assert accepted(await exporter.samples()) == client.sent
