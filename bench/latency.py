@@ -166,6 +166,7 @@ async def _seen(server: servers.Server, probes: int) -> list[float]:
             f"http://127.0.0.1:{server.port}/api/analytics?type=probe", body
         )
         request.add_header("Content-Type", "application/json")
+        request.add_header("X-API-Key", load.KEY)
         began = time.perf_counter()
         await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=10).read())  # noqa: B023, S310
         while True:

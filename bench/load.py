@@ -18,11 +18,13 @@ AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/126.0.0.0 Safari/537.36"
 )
+KEY = "bench"
 HEAD = (
     "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     "Content-Type: {kind}\r\nAccept: */*\r\n"
     "Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.9\r\n"
     f"User-Agent: {AGENT}\r\nReferer: https://video.example.com/upload\r\n"
+    f"X-API-Key: {KEY}\r\n"
     "Sec-Fetch-Mode: no-cors\r\nContent-Length: {size}\r\n\r\n"
 )
 BODY = (

@@ -24,8 +24,9 @@ RECEIVED = "exporter_events_received_total"
 
 def with_key(keys: tuple[str, ...]) -> Callable[[], bytes]:
     """Beacons that have the keys in turn."""
-    turns = cycle(f"\r\nX-API-Key: {key}\r\n".encode() for key in keys)
-    return lambda: load.performance().replace(b"\r\n", next(turns), 1)
+    turns = cycle(f"X-API-Key: {key}\r\n".encode() for key in keys)
+    ours = f"X-API-Key: {load.KEY}\r\n".encode()
+    return lambda: load.performance().replace(ours, next(turns), 1)
 
 
 def _drive(port: int, rate: float, seconds: float, keys: tuple[str, ...]) -> load.Outcome:

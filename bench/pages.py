@@ -102,7 +102,7 @@ _FARO = json.dumps(
         "exceptions": [
             {
                 "type": "TypeError",
-                "value": "Cannot read properties of undefined (reading 'play')",
+                "value": "Cannot read KIND of undefined (reading 'play')",
                 "stacktrace": {
                     "frames": [
                         {"filename": f"{_URL}/app.js", "function": f"f{n}", "lineno": n, "colno": 1}
@@ -115,7 +115,12 @@ _FARO = json.dumps(
         "logs": [{"message": "ready", "level": "info", "context": {}, "timestamp": _AT}],
     }
 )
-FARO = [_FARO.replace("1000", str(person)) for person in _PEOPLE]
+_LETTERS = str.maketrans("0123456789", "abcdefghij")
+FARO = [
+    # Numbers do not tell kinds of errors apart, words do.
+    _FARO.replace("1000", str(person)).replace("KIND", str(person).translate(_LETTERS))
+    for person in _PEOPLE
+]
 FARO_EVENTS = 13
 """A navigation is two: the page view, and where its time went."""
 

@@ -16,7 +16,18 @@ from typing import NamedTuple
 
 import psutil
 
+from bench.load import KEY
+
 START_SECONDS = 60.0
+
+PROTECTED = {
+    "RECEIVER__KEYS": KEY,
+    "RECEIVER__KEY_RATES": "100000",
+    "RECEIVER__KEY_QUOTAS": "1000000000",
+    "RECEIVER__RATE_PER_SECOND": "100000",
+    "RECEIVER__RATE_BURST": "100000",
+}
+"""What is off as shipped: on, and so high that it refuses nobody who is measured."""
 
 
 class Server(NamedTuple):
@@ -72,16 +83,17 @@ def exporter(
 ) -> Iterator[Server]:
     """The product with every protection on, its state in ``state`` or a folder of its own.
 
-    ``settings`` are those that are not as shipped, by the name of the part and the knob.
+    ``settings`` are those that are neither as shipped nor in ``PROTECTED``, by part and knob.
     """
     port, operations = free_port(), free_port()
     with folder() as directory:
+        own = {**PROTECTED, **(settings or {})}
         environment = {
             "EXPORTER_JOURNAL__DIRECTORY": str(state or directory),
             "EXPORTER_RECEIVER__PORT": str(port),
             "EXPORTER_OPERATIONS__PORT": str(operations),
             "EXPORTER_LOG_LEVEL": "WARNING",
-            **{f"EXPORTER_{name}": value for name, value in (settings or {}).items()},
+            **{f"EXPORTER_{name}": value for name, value in own.items()},
         }
         command = [sys.executable, "-m", "exporter", "serve"]
         with running("exporter", command, cores, environment) as run:
