@@ -189,8 +189,9 @@ def trial_of(experiment: Any, variant: Any) -> dict[str, Any]:
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One thing that happened.
 
-    ``id`` makes a repetition recognisable (unique per event type for two hours);
-    ``at`` is the sender's clock. The tag of the class is the event's ``type`` on the wire.
+    ``id`` makes a repetition recognisable (unique per event type for as long as ids are kept, one
+    to two hours as shipped); ``at`` is the sender's clock. The tag of the class is the event's
+    ``type`` on the wire.
     """
 
     id: Name | None = None

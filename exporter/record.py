@@ -1,7 +1,7 @@
 """What the journal holds: entries, one for each beacon, each with the server time of its arrival.
 
 An entry with nothing in it is a tick: time is a record too. The encoding carries a version, so a
-journal that an older release wrote is read by :data:`READERS`, never guessed at.
+journal that an older release wrote is read by :attr:`Codec.readers`, never guessed at.
 """
 
 from __future__ import annotations

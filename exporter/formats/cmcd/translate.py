@@ -22,7 +22,7 @@ from exporter.formats.format import Sender
 from exporter.metric import Cdn
 
 KBIT: Final = 1000.0
-MS: Final = 1000.0
+MS_PER_SECOND: Final = 1000.0
 
 MOST_SEQUENCE: Final = 10_000_000
 
@@ -135,7 +135,7 @@ def _say_measured(record: Record, said: dict[str, Any]) -> None:
     if record.mtp is not None:
         said["throughput_bps"] = _leading(record.mtp) * KBIT
     if record.bl is not None:
-        said["buffer_seconds"] = min(number for number, _ in record.bl) / MS
+        said["buffer_seconds"] = min(number for number, _ in record.bl) / MS_PER_SECOND
     top = record.tb or record.tab
     if top is not None:
         said["top_bitrate_bps"] = _summed(top) * KBIT
@@ -151,7 +151,7 @@ def _say(  # noqa: C901, PLR0912, PLR0915 - a table of keys, one line of meaning
         said["sequence"] = record.sn
     if record.e == "rr":
         if record.ttfb is not None and 0 <= record.ttfb <= LONGEST_MS:
-            said["ttfb_seconds"] = record.ttfb / MS
+            said["ttfb_seconds"] = record.ttfb / MS_PER_SECOND
     else:
         if record.sta is not None:
             said["state"] = _STATES[record.sta]
@@ -161,17 +161,17 @@ def _say(  # noqa: C901, PLR0912, PLR0915 - a table of keys, one line of meaning
     if record.pr is not None:
         said["speed"] = record.pr
     if record.msd is not None:
-        said["startup_seconds"] = record.msd / MS
+        said["startup_seconds"] = record.msd / MS_PER_SECOND
     if record.pt is not None:
-        said["position_seconds"] = record.pt / MS
+        said["position_seconds"] = record.pt / MS_PER_SECOND
     if record.dfa is not None:
         said["dropped_frames"] = float(record.dfa)
     if record.bsa is not None:
         said["stalls"] = _highest(record.bsa)
     if record.bsda is not None:
-        said["stalled_seconds"] = _highest(record.bsda) / MS
+        said["stalled_seconds"] = _highest(record.bsda) / MS_PER_SECOND
     if record.bsd is not None:
-        said["stall_seconds"] = _highest(record.bsd) / MS
+        said["stall_seconds"] = _highest(record.bsd) / MS_PER_SECOND
     error_type, fatal = error(record, player)
     if error_type is not None or fatal is not None:
         said["error_type"], said["fatal"] = error_type, fatal
@@ -191,9 +191,9 @@ def _at(record: Record) -> float | None:
     """When it happened; a response carries the moment of its request."""
     if record.ts is None:
         return None
-    at = record.ts / MS
+    at = record.ts / MS_PER_SECOND
     if record.e == "rr" and record.ttlb is not None and 0 <= record.ttlb <= LONGEST_MS:
-        at += record.ttlb / MS
+        at += record.ttlb / MS_PER_SECOND
     return at if 0.0 <= at <= LATEST else None
 
 
