@@ -22,7 +22,7 @@ AT_ONCE = 4
 LINE = re.compile(
     r"^(?P<pid>\d+) +(?:"
     r"(?P<call>\w+)\((?P<arguments>.*?)(?P<unfinished> <unfinished \.\.\.>)?"
-    r"|<\.\.\. (?P<resumed>\w+) resumed>(?P<rest>.*)"
+    r"|<\.\.\. (?P<resumed>\w+) resumed>(?P<rest>.*?)"
     r")(?:\) += (?P<result>-?\d+).*)?$"
 )
 
@@ -34,6 +34,7 @@ class Call(NamedTuple):
     arguments: str
     began: int
     ended: int
+    result: str
 
 
 def calls(trace: str) -> Iterator[Call]:
@@ -45,11 +46,12 @@ def calls(trace: str) -> Iterator[Call]:
             continue
         if found["resumed"]:
             arguments, began = begun.pop((found["pid"], found["resumed"]))
-            yield Call(found["resumed"], arguments + (found["rest"] or ""), began, place)
+            arguments += found["rest"] or ""
+            yield Call(found["resumed"], arguments, began, place, found["result"])
         elif found["unfinished"]:
             begun[found["pid"], found["call"]] = found["arguments"], place
         else:
-            yield Call(found["call"], found["arguments"], place, place)
+            yield Call(found["call"], found["arguments"], place, place, found["result"])
 
 
 async def traced(folder: Path) -> str:
@@ -87,7 +89,9 @@ async def test_no_answer_leaves_before_the_sync_that_covers_its_beacon(tmp_path:
     syncs = [
         call
         for call in found
-        if call.name in {"fdatasync", "fsync"} and "journal.db-wal" in call.arguments
+        if call.name in {"fdatasync", "fsync"}
+        and "journal.db-wal" in call.arguments
+        and call.result == "0"
     ]
     written = [
         call for call in found if call.name == "pwrite64" and "journal.db-wal" in call.arguments

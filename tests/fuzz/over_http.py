@@ -29,6 +29,9 @@ CONNECTIONS: Final = 16
 QUERY: Final = {"trackers": "type", "cmcd": "CMCD"}
 AGENTS: Final = ("Mozilla/5.0 (Windows NT 10.0) Chrome/126.0", "\x80\xff", "x" * 4000, "")
 TYPES: Final = ("application/json", "text/plain", "text/plain; charset=utf-7", "text/html", "\xff")
+UNANSWERED: Final = 0
+"""Instead of a status, where a connection ended before there was one."""
+
 ENCODINGS: Final = ("gzip", "br", "gzip, gzip", "identity", "\xff")
 
 
@@ -46,6 +49,7 @@ class Held(NamedTuple):
     def faults(self) -> list[str]:
         """What broke a promise."""
         broken = [f"answers {status}" for status in self.statuses if status >= 500]
+        broken += ["no answer"] if self.statuses[UNANSWERED] else []
         broken += ["a scrape failed"] if self.up < 1 else []
         most = CATALOGUE.most_series()
         return broken + [f"{count} series" for count in self.series if count > most]
@@ -99,7 +103,7 @@ async def _converse(port: int, hostile: Hostile, left: list[int], statuses: Coun
                 if b"connection: close" in head.lower():
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
-            statuses[0] += 1
+            statuses[UNANSWERED] += 1
         finally:
             writer.close()
 
