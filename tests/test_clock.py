@@ -1,5 +1,9 @@
 """Server time that never goes back."""
 
+import time
+
+import pytest
+
 from exporter.clock import Clock
 
 
@@ -36,3 +40,14 @@ def test_what_was_written_down_long_ago_does_not_hold_it_back() -> None:
     clock.not_before(10.0)
 
     assert clock.now() == 1000.0
+
+
+def test_time_in_which_the_machine_was_suspended_has_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(lambda: 1000.0)
+    began, real = clock.now(), time.clock_gettime
+    slept = {time.CLOCK_BOOTTIME: 3600.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda which: real(which) + slept.get(which, 0.0))
+
+    assert clock.now() - began == pytest.approx(3600.0, abs=60.0)
