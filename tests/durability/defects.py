@@ -6,7 +6,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from exporter.__main__ import main
@@ -17,6 +18,7 @@ from exporter.event import Event
 from exporter.journal import Journal
 from exporter.pipeline import Pipeline
 from exporter.record import Entry
+from exporter.sessions import Sessions
 from exporter.sink import SinkAwayError, SinkBusyError
 from exporter.sinks.influx import InfluxSink
 
@@ -77,6 +79,23 @@ def follows_the_wall_clock() -> None:
     Clock.now = lambda self: time.time()  # type: ignore[method-assign]
 
 
+def forgets_the_plays_at_a_start() -> None:
+    _restores_without({"play"})
+
+
+def forgets_who_was_there_at_a_start() -> None:
+    _restores_without({"presence", "audience"})
+
+
+def _restores_without(lifecycles: AbstractSet[str]) -> None:
+    usual = Sessions.restore
+
+    def restore(self: Sessions, saved: Iterable[tuple[str, str, bytes]]) -> None:
+        usual(self, [each for each in saved if each[0] not in lifecycles])
+
+    Sessions.restore = restore  # type: ignore[method-assign]
+
+
 Defect = Callable[[], None]
 DEFECTS: dict[str, Defect] = {
     each.__name__: each
@@ -87,6 +106,8 @@ DEFECTS: dict[str, Defect] = {
         counts_no_repeats,
         takes_an_error_of_the_sink_for_an_answer,
         follows_the_wall_clock,
+        forgets_the_plays_at_a_start,
+        forgets_who_was_there_at_a_start,
     )
 }
 

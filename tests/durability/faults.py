@@ -130,7 +130,8 @@ class Faults:
         await self._more_acknowledged()
 
     async def _stop(self) -> None:
-        await self._end_by_stop()
+        async with self._oracle.candid():
+            await self._end_by_stop()
         await self._exporter.start()
         assert self._exporter.replayed()[-1] == 0, "a stop left something to replay"
 
@@ -143,6 +144,11 @@ class Faults:
 
     async def _disk(self) -> None:
         """On a small disk that is full when it starts, is so no longer, and becomes full."""
+        async with self._oracle.candid():
+            await self._on_a_small_disk()
+        await self._exporter.start()
+
+    async def _on_a_small_disk(self) -> None:
         await self._end_by_stop()
         home = self._exporter.directory
         size = sum(file.stat().st_size for file in home.iterdir()) + ROOM
@@ -169,7 +175,6 @@ class Faults:
                 # What has failed must not keep the disk busy.
                 if self._exporter.process.returncode is None:
                     await self._exporter.kill()
-        await self._exporter.start()
 
     def _move(self, old: Path, new: Path, floor: int) -> None:
         shutil.move(old, new)

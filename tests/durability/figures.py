@@ -30,9 +30,11 @@ class Figures:
     difference_of_events: float = 0.0
 
     series_compared: int = 0
+    series_not_zero: int = 0
 
-    uploads_given_up_at_the_end: int = 0
-    uploads_given_up_expected: int = 0
+    given_up_at_the_end: dict[str, int] = field(default_factory=dict)
+    """By lifecycle: what silence has ended."""
+    given_up_expected: dict[str, int] = field(default_factory=dict)
     patience_seconds: float = 0.0
     given_up_after_seconds: tuple[float, float] = (0.0, 0.0)
 
@@ -56,9 +58,7 @@ class Figures:
         """Which promises were, by the names of the figures that say so."""
         found = {
             "difference_of_events": self.difference_of_events,
-            "uploads_given_up_at_the_end": (
-                self.uploads_given_up_at_the_end - self.uploads_given_up_expected
-            ),
+            "given_up_at_the_end": self.given_up_at_the_end != self.given_up_expected,
             "points_missing": self.points_missing,
             "points_too_many": self.points_too_many,
             "samples_missing": self.samples_missing,

@@ -13,13 +13,15 @@ from exporter.checkpoint import StateFile
 from exporter.clock import Clock
 from exporter.dedup import Dedup
 from exporter.engine import Engine
-from exporter.event import Patience, event_type
+from exporter.event import Choices, Patience, event_type
 from exporter.events import DOMAINS
-from exporter.events.upload import metrics
+from exporter.events.generation import metrics as generation
+from exporter.events.upload import metrics as upload
+from exporter.events.web import metrics as web
 from exporter.formats import formats
 from exporter.formats.format import Sender
 from exporter.journal import Journal
-from exporter.metric import AnyMetric
+from exporter.metric import AnyMetric, Level
 from exporter.pipeline import Pipeline
 from exporter.privacy import Privacy
 from exporter.record import Codec, Entry
@@ -27,31 +29,81 @@ from exporter.sessions import Sessions
 from exporter.sinks.influx import line
 from exporter.sinks.prometheus import Exposition
 from exporter.store import Store
-from exporter.telemetry import DUPLICATE, PROCESS, RECEIVED, REFUSED
+from exporter.telemetry import ACCEPTED, DUPLICATE, OPEN_SESSIONS, PROCESS, RECEIVED, REFUSED
 from tests.durability.processes import Labels, Samples
-from tests.durability.traffic import Post
+from tests.durability.telling import Post
 
 CATALOGUE = Catalogue(DOMAINS)
 DURABLE: tuple[AnyMetric, ...] = tuple(CATALOGUE.durable)
 TYPES = [event for domain in DOMAINS for event in (*domain.events, *domain.reports)]
-NAMES = frozenset(metric.name for metric in DURABLE)
+LEVELS = frozenset(metric.name for metric in DURABLE if isinstance(metric, Level))
+COUNTED = frozenset(metric.name for metric in DURABLE) - LEVELS
 
-BY_ARRIVAL = {metrics.ENDED_BY_AGE.name: "age_class"}
+GIVEN_UP = ("upload", "play", "generation", "web_session", "page_view", "vital")
+"""Lifecycles that wait for the end of what somebody does, so that silence ends it."""
+
+KEY = bytes(32)
+"""Of the hashes, in the model and in the exporter: who is the same must fall in the same place."""
+
+BY_ARRIVAL = {upload.ENDED_BY_AGE.name: "age_class"}
 """The one label that says how long beacons took to come: its families are compared without it."""
 
 BY_CHANCE = frozenset({RECEIVED.name, DUPLICATE.name, REFUSED.name})
 """How often a beacon came whose answer a crash swallowed: only the law of conservation holds."""
 
+ANEW = frozenset({"playback.progressed"})
+"""Events without an id are accepted as often as they come: at least as often as acknowledged.
+
+Their totals are cumulative, so that everything else that is made of them is compared exactly.
+"""
+
+BY_THE_MINUTE = frozenset(
+    metric.name
+    for metric in (
+        web.ACTIVE_PEOPLE,
+        web.AFFECTED_PEOPLE,
+        generation.PEOPLE_BEFORE,
+        generation.PEOPLE_RETAINED,
+    )
+)
+"""Counted when a minute of the server's clock is over, so compared when the last one is."""
+
+BY_CLOCK = frozenset(
+    {"activity", "affected", "audience", "audience_periods", "history", "presence", "video"}
+)
+"""Lifecycles that last as long as the server's clock says: they are not compared by how many."""
+
+UNTOLD_TAGS = frozenset({"age_class"})
+UNTOLD_FIELDS = frozenset({"active_seconds", "previous_seconds", "first_seen", "last_seen"})
+"""Of points: what says when beacons came, and nothing else."""
+
+ADDED_UP = frozenset({"video_minute", "video_heatmap", "web_error"})
+"""Points of a period of the server's clock: which of them something falls into is chance, so what
+is compared is what they add up to, for each set of tags.
+"""
+
+GROWING = "video_heatmap"
+"""Told again with greater numbers: whichever was set aside, the greatest is what there was."""
+
 
 def pipeline(silence: float = 1800.0, settle: float = 1.0) -> Pipeline:
-    """A pipeline as the exporter has it."""
+    """A pipeline as the exporter has it; ``silence`` is the patience with whom it gives up."""
     lifecycles = [lifecycle for domain in DOMAINS for lifecycle in domain.lifecycles]
-    patience = {each.name: Patience(silence, settle, 1e9) for each in lifecycles}
+    patience = {
+        each.name: Patience(silence if each.name in GIVEN_UP else each.silence, settle, 1e9)
+        for each in lifecycles
+    }
     return Pipeline(
         store=Store(DURABLE, CATALOGUE.members),
         dedup=Dedup(1e9),
-        sessions=Sessions(lifecycles, patience),
+        sessions=Sessions(lifecycles, patience, Choices(retry_seconds=silence)),
     )
+
+
+def patient(silence: float) -> dict[str, object]:
+    """The settings of an exporter that waits as such a pipeline does."""
+    waits = {f"SESSIONS__SILENCE_SECONDS__{name.upper()}": silence for name in GIVEN_UP}
+    return {**waits, "GENERATION__RETRY_SECONDS": silence}
 
 
 def engine(folder: Path, silence: float = 1800.0, settle: float = 1.0) -> Engine:
@@ -76,12 +128,13 @@ class Reader:
     """Reads posts as the receiver does."""
 
     def __init__(self) -> None:
-        self._formats = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)))
+        self._formats = formats(DOMAINS, Privacy(DEFAULTS, KEY))
 
     def entry(self, post: Post, at: float) -> Entry:
         """A post as the journal would hold it."""
         query = {"type": post.kind} if post.kind else {}
-        sender = Sender(post.path, post.user_agent, most_events=500, query=query)
+        headers = dict(post.headers)
+        sender = Sender(post.path, post.user_agent, None, 500, query=query, headers=headers)
         parsed = self._formats[post.path].parse(post.body, sender)
         assert not parsed.rejected, post
         return Entry(at, parsed.events)
@@ -112,9 +165,12 @@ class Truth:
         """One more that was acknowledged."""
         self._at += 1e-6
         entry = self._reader.entry(post, self._at)
+        assert len(entry.events) == post.events, post
         self.pipeline.apply(entry)
         self.posts += 1
         self.events.update(event_type(event) for event in entry.events)
+        anew = {event_type(event) for event in entry.events if event.id is None}
+        assert anew <= (ANEW if post.anew else frozenset()), f"{anew} have no id: {post}"
 
     def wait(self, seconds: float) -> None:
         """Nothing comes for a while."""
@@ -122,31 +178,50 @@ class Truth:
         self.pipeline.apply(Entry(self._at))
 
 
-def samples(store: Store) -> Samples:
-    """A store as ``/metrics`` would say it."""
-    return {
+def samples(pipeline: Pipeline) -> Samples:
+    """What a pipeline has counted as ``/metrics`` would say it, and how many subjects go on."""
+    opened = {
+        (OPEN_SESSIONS.name, frozenset({("lifecycle", name)})): float(still)
+        for name, still, _ in pipeline.sessions.counts()
+    }
+    return opened | {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in Exposition((store,), {}, lambda: 0.0).families()
+        for family in Exposition((pipeline.store,), {}, lambda: pipeline.now).families()
         for sample in family.samples
         if not sample.name.startswith(("process_", "python_"))
     }
 
 
-def durable(page: Samples) -> Samples:
-    """The samples of a page that must survive every crash."""
+def counted(page: Samples) -> Samples:
+    """The samples of a page that survive every crash and only grow."""
     suffixes = re.compile(r"_(bucket|sum|count)$")
     return {
         (name, labels): value
         for (name, labels), value in page.items()
-        if name in NAMES or suffixes.sub("", name) in NAMES
+        if name in COUNTED or suffixes.sub("", name) in COUNTED
     }
 
 
-def comparable(page: Samples) -> Samples:
-    """The durable samples, without what depends on when beacons came."""
-    found: dict[tuple[str, Labels], float] = {}
-    for (name, labels), value in durable(page).items():
-        if name in BY_CHANCE:
+def accepted_anew(page: Samples) -> float:
+    """How many events without an id were accepted, repetitions among them."""
+    return sum(page[key] for key in _anew())
+
+
+def _anew() -> set[tuple[str, Labels]]:
+    return {(ACCEPTED.name, frozenset({("type", each)})) for each in ANEW}
+
+
+def comparable(page: Samples, *, minute_over: bool = False) -> Samples:
+    """What must survive every crash, without what depends on when beacons came."""
+    without_minute = frozenset[str]() if minute_over else BY_THE_MINUTE
+    found: dict[tuple[str, Labels], float] = {
+        (name, labels): value
+        for (name, labels), value in page.items()
+        if name in LEVELS - without_minute
+        or (name == OPEN_SESSIONS.name and dict(labels)["lifecycle"] not in BY_CLOCK)
+    }
+    for (name, labels), value in counted(page).items():
+        if name in BY_CHANCE or (name, labels) in _anew():
             continue
         without = BY_ARRIVAL.get(name)
         key = name, frozenset(pair for pair in labels if pair[0] != without)
@@ -154,19 +229,24 @@ def comparable(page: Samples) -> Samples:
     return found
 
 
-def differences(page: Samples, model: Samples) -> dict[tuple[str, Labels], tuple[float, float]]:
+def differences(
+    page: Samples, model: Samples, *, minute_over: bool = False
+) -> dict[tuple[str, Labels], tuple[float | None, float | None]]:
     """Where two pages differ: what is, what should be. Sums of floats may differ in order only."""
-    found, expected = comparable(page), comparable(model)
-    assert found.keys() == expected.keys()
+    found = comparable(page, minute_over=minute_over)
+    expected = comparable(model, minute_over=minute_over)
+    there = dict.fromkeys((*found, *expected))
     return {
-        key: (found[key], expected[key])
-        for key in found
-        if abs(found[key] - expected[key]) > (1e-9 * abs(expected[key]) if _is_sum(key[0]) else 0)
+        key: (found.get(key), expected.get(key))
+        for key in there
+        if not _same(key[0], found.get(key), expected.get(key))
     }
 
 
-def _is_sum(name: str) -> bool:
-    return name.endswith("_sum")
+def _same(name: str, found: float | None, expected: float | None) -> bool:
+    if found is None or expected is None:
+        return found is expected
+    return abs(found - expected) <= (1e-9 * abs(expected) if name.endswith("_sum") else 0)
 
 
 class Line(NamedTuple):
@@ -184,9 +264,10 @@ class Line(NamedTuple):
 
 
 def taken_apart(text: str) -> Line:
-    """Read a line; the traffic of these tests has nothing in it that needs escaping."""
+    """Read a line; nothing in the traffic of these tests needs escaping, or is like a comma."""
     assert "\\" not in text, text
-    head, fields, stamp = text.split(" ")
+    head, _, rest = text.partition(" ")
+    fields, _, stamp = rest.rpartition(" ")
     measurement, *tags = head.split(",")
     return Line(
         measurement,
@@ -203,8 +284,17 @@ def points(lines: Iterable[str]) -> Points:
     """Points as InfluxDB keeps them: one for each series and time, with the fields of all lines."""
     found: Points = {}
     for each in map(taken_apart, lines):
-        found.setdefault((*each.series, each.stamp), {}).update(each.fields)
+        fields = found.setdefault((*each.series, each.stamp), {})
+        for name, value in each.fields.items():
+            if each.measurement == GROWING and name in fields:
+                fields[name] = max(value, fields[name], key=_number)
+            else:
+                fields[name] = value
     return found
+
+
+def _number(text: str) -> float:
+    return float(text.removesuffix("i"))
 
 
 def model_points(model: Pipeline) -> Points:
@@ -212,16 +302,26 @@ def model_points(model: Pipeline) -> Points:
     return points(line(point, stamp) for point, stamp in model.points)
 
 
-def contents(found: Points) -> Counter[tuple[str, frozenset[tuple[str, str]], frozenset[object]]]:
+Content = tuple[str, frozenset[tuple[str, str]], frozenset[object]]
+
+
+def contents(found: Points) -> Counter[Content]:
     """What points say, without what depends on when beacons came."""
-    return Counter(
-        (
-            measurement,
-            frozenset(tag for tag in tags if tag[0] != "age_class"),
-            frozenset(field for field in fields.items() if field[0] != "active_seconds"),
-        )
-        for (measurement, tags, _), fields in found.items()
-    )
+    told = Counter[Content]()
+    sums: dict[tuple[str, frozenset[tuple[str, str]]], Counter[str]] = {}
+    for (measurement, tags, _), fields in found.items():
+        told_tags = frozenset(tag for tag in tags if tag[0] not in UNTOLD_TAGS)
+        told_fields = {name: each for name, each in fields.items() if name not in UNTOLD_FIELDS}
+        if measurement not in ADDED_UP:
+            told[measurement, told_tags, frozenset(told_fields.items())] += 1
+            continue
+        total = sums.setdefault((measurement, told_tags), Counter())
+        for name, value in told_fields.items():
+            if not value.startswith('"'):
+                total[name] += _number(value)  # type: ignore[assignment]
+    for (measurement, told_tags), total in sums.items():
+        told[measurement, told_tags, frozenset(total.items())] += 1
+    return told
 
 
 def outbox(directory: Path) -> list[str]:

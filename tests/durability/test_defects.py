@@ -18,6 +18,8 @@ FAULTS = {
     defects.counts_no_repeats: "stop",
     defects.takes_an_error_of_the_sink_for_an_answer: "sink 500",
     defects.follows_the_wall_clock: "clock ahead",
+    defects.forgets_the_plays_at_a_start: "kill",
+    defects.forgets_who_was_there_at_a_start: "kill",
 }
 
 

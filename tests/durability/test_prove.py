@@ -7,7 +7,6 @@ import asyncio
 
 import pytest
 
-from tests.durability import model
 from tests.durability.faults import DAY, FAULTS
 from tests.durability.processes import conserved
 from tests.durability.prove import Plan, Proof, Run
@@ -42,9 +41,8 @@ def test_every_acknowledged_event_is_counted_exactly_once(run: Run) -> None:
 
 def test_every_counter_equalled_the_truth_for_each_of_its_labels(run: Run) -> None:
     """An audit that finds a difference ends the run."""
-    assert run.figures.series_compared > 1000
-    nonzero = [key for key, value in model.comparable(run.page).items() if value]
-    assert len(nonzero) > 300
+    assert run.figures.series_compared > 2000
+    assert run.figures.series_not_zero > 900
 
 
 def test_what_was_received_is_what_became_of_it(run: Run) -> None:
@@ -55,7 +53,8 @@ def test_what_was_received_is_what_became_of_it(run: Run) -> None:
 
 def test_a_leap_of_the_clock_gives_up_those_who_are_still_there_once(run: Run) -> None:
     figures = run.figures
-    assert figures.uploads_given_up_at_the_end == figures.uploads_given_up_expected > 0
+    assert figures.given_up_at_the_end == figures.given_up_expected
+    assert min(figures.given_up_expected.values()) > 0
 
 
 def test_who_is_silent_is_given_up_at_the_end_of_the_patience_whatever_the_wall_clock_does(

@@ -6,71 +6,37 @@ whatever says what kind of upload it is comes before the word that ends it.
 """
 
 import asyncio
-import json
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 
-USER_AGENTS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/126.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/17.5 Safari/605.1.15",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
-    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/126.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/17.5 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (SMART-TV; Linux; Tizen 7.0) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "TV Safari/537.36",
-)
-NETWORKS = ("4g", "3g", "2g", "slow-2g", "5g")
-COUNTRIES = ("DE", "FR", "US", "BR", "IN", "NG", "AU", "ZZ")
+from tests.durability.makings import Makings
+from tests.durability.pages import Pages
+from tests.durability.plays import Plays
+from tests.durability.telling import AT, COUNTRIES, NETWORKS, USER_AGENTS, Post, Story
+
 SIZES = (1_000_000, 12_000_000, 45_000_000, 250_000_000)
 ERRORS = ("connection reset", "request timed out", "HTTP 503", "quota exceeded", "odd")
 PICTURES = ((640, 360), (1280, 720), (1080, 1920), (3840, 2160))
 NOBODY = "curl/8.5.0"
-AT = 1_700_000_000.0
-"""The senders' clock: years behind, which must not matter."""
-
 ROUTES = ("/api/uploads", "/api/uploads/42/chunks/7?token=x", "/api/videos/9", "/nowhere")
 
 
-class Post(NamedTuple):
-    """One request: what is sent, as often as it takes."""
-
-    path: str
-    kind: str | None
-    body: bytes
-    events: int
-    user_agent: str = USER_AGENTS[0]
-    content_type: str = "application/json"
-
-    @property
-    def target(self) -> str:
-        """The path with its query string."""
-        return self.path if self.kind is None else f"{self.path}?type={self.kind}"
-
-
-Story = list[Post]
-
-
-class Stories:
+class Stories(Plays, Makings, Pages):
     """Stories without end; the same seed tells the same stories.
 
-    For 19 stories of other kinds there are ``batches`` bodies of 20 to 50 events.
+    For 42 stories of other kinds there are ``batches`` bodies of 20 to 50 events.
     """
 
     def __init__(self, seed: int, batches: int = 0) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - a seed, not a secret
+        super().__init__(seed)
         self._batches = batches
-        self._told = 0
-        self.never_ended = 0
-        """Uploads that were begun, and that nothing but silence ends."""
 
     def __iter__(self) -> Iterator[Story]:
         kinds: tuple[tuple[Callable[[], Story], int], ...] = (
@@ -82,26 +48,27 @@ class Stories:
             (self._upload_at_once, 2),
             (self._upload_of_a_page, 2),
             (self._upload_without_end, 1),
+            (self._play_of_page, 3),
+            (self._play, 2),
+            (self._play_at_once, 1),
+            (self._play_of_player, 3),
+            (self._report_of_nobody, 1),
+            (self._generation, 2),
+            (self._generation_at_once, 1),
+            (self._business, 1),
+            (self._platform, 1),
+            (self._levels, 1),
+            (self._session_of_page, 2),
+            (self._session, 1),
+            (self._session_of_faro, 2),
+            (self._vitals_of_library, 2),
+            (self._vitals_of_nobody, 1),
             (self._batch, self._batches),
         )
         tell = [kind for kind, weight in kinds for _ in range(weight)]
         while True:
             self._told += 1
             yield self._random.choice(tell)()
-
-    def _name(self, what: str) -> str:
-        return f"{what}-{self._told}"
-
-    def _beacon(self, path: str, body: dict[str, Any], kind: str | None = None) -> Post:
-        """A body that no other beacon has: the page's clock is in it."""
-        content_type = self._random.choice(("text/plain;charset=UTF-8", "application/json"))
-        encoded = json.dumps({**body, "timestamp": self._told}).encode()
-        agent = self._random.choice(USER_AGENTS)
-        return Post(path, kind, encoded, 1, agent, content_type)
-
-    def _events(self, *events: dict[str, Any]) -> Post:
-        named = [{"id": f"{self._told}.{e.pop('n', i)}", **e} for i, e in enumerate(events)]
-        return Post("/v1/events", None, json.dumps({"events": named}).encode(), len(named))
 
     def _performance_body(self) -> dict[str, Any]:
         chance = self._random
@@ -176,7 +143,7 @@ class Stories:
             events.insert(chance.randrange(2), {**failed, "route": events[0]["route"]})
         if chance.random() < 0.3:
             return [self._events(*events)]
-        return [self._events({"n": place, **event}) for place, event in enumerate(events)]
+        return [self._events(event) for event in events]
 
     def _started(self, upload: str, at: float) -> dict[str, Any]:
         chance = self._random
@@ -222,24 +189,24 @@ class Stories:
         """One upload, told from both sides, step by step."""
         chance, upload, at = self._random, self._name("u"), AT
         story = [
-            self._events({"n": "started", **self._started(upload, at)}),
+            self._events(self._started(upload, at)),
             self._events(*self._chunks(upload, at)),
         ]
         if chance.random() < 0.2:
             error = chance.choice(ERRORS)
             tried = {"type": "upload.recovery_tried", "upload_id": upload, "error": error}
             made_good = {"type": "upload.recovery_succeeded", "upload_id": upload}
-            story.append(self._events({"n": "tried", **tried}, {"n": "good", **made_good}))
+            story.append(self._events(tried, made_good))
         if chance.random() < 0.5:
             body = {**self._performance_body(), "uploadId": upload, "success": None}
             story.append(self._beacon("/api/analytics/upload-performance", body))
         ended = self._end(upload, at)
-        story.append(self._events({"n": "ended", **ended}))
+        story.append(self._events(ended))
         if ended["type"] == "upload.completed":
             if chance.random() < 0.5:
                 seconds = chance.uniform(0.5, 12)
                 shown = {"type": "upload.preview_shown", "upload_id": upload}
-                story.append(self._events({"n": "shown", **shown, "after_seconds": seconds}))
+                story.append(self._events({**shown, "after_seconds": seconds}))
             if chance.random() < 0.5:
                 rated = {"type": "feedback", "time": 1, "data": {"rating": chance.randrange(1, 6)}}
                 body = {"uploadId": upload, "interactions": [rated]}
@@ -264,7 +231,7 @@ class Stories:
         return self._beacon("/api/analytics/upload-experience", body)
 
     def _batch(self) -> Story:
-        """What a server gathered: calls, operations of its storage, and whole uploads."""
+        """What a server gathered: calls, operations of its storage, and all else as a whole."""
         chance = self._random
         size = chance.randrange(20, 51)
         events: list[dict[str, Any]] = []
@@ -274,6 +241,14 @@ class Stories:
             if kind < 0.1:
                 upload = [self._started(name, AT), *self._chunks(name, AT), self._end(name, AT)]
                 events += upload
+            elif kind < 0.15:
+                events += self._whole_play()
+            elif kind < 0.2:
+                events += self._steps()
+            elif kind < 0.25:
+                events += self._deals()
+            elif kind < 0.3:
+                events.append(self._deed())
             elif kind < 0.6:
                 events.append(self._called(name))
             else:
@@ -291,13 +266,12 @@ class Stories:
         return [self._page(self._name("p"), *interactions, end)]
 
     def _upload_without_end(self) -> Story:
-        self.never_ended += 1
         upload, at = self._name("n"), AT
         if self._random.random() < 0.5:
             hint = {"type": "abandonment_detected", "time": 120_000}
             return [self._page(upload, {"type": "start", "time": 0}, hint)]
         return [
-            self._events({"n": "started", **self._started(upload, at)}),
+            self._events(self._started(upload, at)),
             self._events(*self._chunks(upload, at)),
         ]
 
@@ -316,6 +290,12 @@ class Oracle:
         self._idle = asyncio.Event()
         self._go = asyncio.Event()
         self._go.set()
+        self._in_order = asyncio.Lock()
+        self._candid = asyncio.Event()
+        self._candid.set()
+        self._impatient = 0
+        self._all_patient = asyncio.Event()
+        self._all_patient.set()
         self.acknowledged: list[Post] = []
         """Each beacon once, however often it was sent."""
         self.sent_events = 0
@@ -344,14 +324,24 @@ class Oracle:
         """Let everybody go on."""
         self._go.set()
 
+    @asynccontextmanager
+    async def candid(self) -> AsyncIterator[None]:
+        """Meanwhile send nothing that gets the same answer whether it is taken or refused."""
+        self._candid.clear()
+        await self._all_patient.wait()
+        try:
+            yield
+        finally:
+            self._candid.set()
+
     async def repeat(self, posts: int) -> int:
-        """Send again what was acknowledged last, until it is again; returns how many events."""
+        """Send again what was acknowledged last, until it is again; how many events have an id."""
         again = list(self._lately)[-posts:]
         async with self._http() as http:
             for post in again:
                 self.repeats += 1
                 await self._insist(http, post)
-        return sum(post.events for post in again)
+        return sum(post.events for post in again if not post.anew)
 
     def _http(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0)
@@ -367,9 +357,13 @@ class Oracle:
 
     async def _tell(self, http: aiohttp.ClientSession, post: Post) -> None:
         self._busy += 1
-        await self._insist(http, post)
-        self.acknowledged.append(post)
-        self._lately.append(post)
+        in_turn: AbstractAsyncContextManager[object] = (
+            self._in_order if post.in_order else nullcontext()
+        )
+        async with in_turn:
+            await self._insist(http, post)
+            self.acknowledged.append(post)
+            self._lately.append(post)
         if self._random.random() < self._repeated:
             self.repeats += 1
             await self._insist(http, self._random.choice(self._lately))
@@ -379,19 +373,36 @@ class Oracle:
     async def _insist(self, http: aiohttp.ClientSession, post: Post) -> None:
         """Send until it is acknowledged: an answer that a crash swallowed says nothing."""
         while True:
-            if await self._answered(http, post):
+            if await (self._candidly if post.impatient else self._answered)(http, post):
                 return
             await asyncio.sleep(self._random.uniform(0.02, 0.1))
 
+    async def _candidly(self, http: aiohttp.ClientSession, post: Post) -> bool:
+        """As ``_answered``, while an answer means what it says."""
+        await self._candid.wait()
+        self._impatient += 1
+        self._all_patient.clear()
+        try:
+            return await self._answered(http, post)
+        finally:
+            self._impatient -= 1
+            if not self._impatient:
+                self._all_patient.set()
+
     async def _answered(self, http: aiohttp.ClientSession, post: Post) -> bool:
-        headers = {"Content-Type": post.content_type, "User-Agent": post.user_agent}
+        headers = {
+            "Content-Type": post.content_type,
+            "User-Agent": post.user_agent,
+            **dict(post.headers),
+        }
         self.sent_events += post.events
         began = time.perf_counter()
         try:
             async with http.post(
                 self._url + post.target, data=post.body, headers=headers
             ) as answer:
-                said = await answer.json()
+                silent = answer.status == HTTPStatus.NO_CONTENT
+                said = None if silent else await answer.json()
         except (aiohttp.ClientError, TimeoutError):
             self.unanswered += 1
             return False
@@ -399,8 +410,10 @@ class Oracle:
         if answer.status == 503:
             assert int(answer.headers["Retry-After"]) >= 1, answer.headers
             return False
-        assert answer.status == 202, (answer.status, said, post)
-        assert said["accepted"] + said["duplicate"] == post.events, (said, post)
+        assert silent == post.impatient, (answer.status, said, post)
+        if said is not None:
+            assert answer.status == 202, (answer.status, said, post)
+            assert said["accepted"] + said["duplicate"] == post.events, (said, post)
         self.answered_events += post.events
         self.seconds.append(time.perf_counter() - began)
         return True

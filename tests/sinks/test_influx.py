@@ -20,7 +20,7 @@ from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError, delive
 from exporter.sinks.influx import InfluxSink, line
 from tests.durability import model
 from tests.durability.processes import InfluxDb
-from tests.durability.traffic import Post
+from tests.durability.telling import Post
 from tests.programs import free_port
 from tests.sinks.server import Fault, Sink, always, hang, refuse
 
