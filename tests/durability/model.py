@@ -308,17 +308,17 @@ Content = tuple[str, frozenset[tuple[str, str]], frozenset[object]]
 def contents(found: Points) -> Counter[Content]:
     """What points say, without what depends on when beacons came."""
     told = Counter[Content]()
-    sums: dict[tuple[str, frozenset[tuple[str, str]]], Counter[str]] = {}
+    sums: dict[tuple[str, frozenset[tuple[str, str]]], dict[str, float]] = {}
     for (measurement, tags, _), fields in found.items():
         told_tags = frozenset(tag for tag in tags if tag[0] not in UNTOLD_TAGS)
         told_fields = {name: each for name, each in fields.items() if name not in UNTOLD_FIELDS}
         if measurement not in ADDED_UP:
             told[measurement, told_tags, frozenset(told_fields.items())] += 1
             continue
-        total = sums.setdefault((measurement, told_tags), Counter())
-        for name, value in told_fields.items():
-            if not value.startswith('"'):
-                total[name] += _number(value)  # type: ignore[assignment]
+        texts = {item for item in told_fields.items() if item[1].startswith('"')}
+        total = sums.setdefault((measurement, told_tags | texts), {})
+        for name, value in told_fields.items() - texts:
+            total[name] = total.get(name, 0.0) + _number(value)
     for (measurement, told_tags), total in sums.items():
         told[measurement, told_tags, frozenset(total.items())] += 1
     return told

@@ -201,9 +201,13 @@ class Proof:
 
     def _tell(self, fault: str) -> None:
         """One line for whoever waits."""
+        figures = self._figures
         seconds = round(time.monotonic() - self._began)
         events = sum(self._truth.events.values())
-        sys.stderr.write(f"{seconds} s, {self._figures.kills} kills, {events} events: {fault}\n")
+        series = f"{figures.series_not_zero} of {figures.series_compared} series not 0"
+        sys.stderr.write(
+            f"{seconds} s, {figures.kills} kills, {events} events, {series}: {fault}\n"
+        )
 
     async def _audit(self, fault: str) -> None:
         """Let everybody wait a moment, and compare what is counted with what was acknowledged."""
