@@ -1,17 +1,21 @@
 """Connections that end: aiohttp's server gives a client forever for its head; here it does not.
 
-Also the answer to what is not HTTP at all: aiohttp would echo the offending bytes. And a short
-way for a request that is there whole, which is nearly every beacon: it is handled in the call that
-brought its last byte, and aiohttp's task for the connection is not woken for it.
+A request has so many seconds from its first byte to its last, whatever is answered to it and when;
+with TLS the handshake is part of the first one. Also the answer to what is not HTTP at all: aiohttp
+would echo the offending bytes. And a short way for a request that is there whole, which is nearly
+every beacon: it is handled in the call that brought its last byte, and aiohttp's task for the
+connection is not woken for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import RawRequestMessage
@@ -21,7 +25,11 @@ from aiohttp.web_protocol import RequestHandler
 from exporter.answers import MOST_UNREAD, Reply, problem
 from exporter.crowd import Crowd
 
+log = logging.getLogger(__name__)
+
 BACKLOG: Final = 1024
+
+_END: Final = b"\r\n\r\n"
 
 AtOnce = Callable[[web.BaseRequest, bytes, Reply], bool]
 """Takes a request and its body, and replies, now or later; or does nothing and says False."""
@@ -31,12 +39,13 @@ class Connection(RequestHandler):
     """One client's connection; ``since`` is when its last request began, or it was made.
 
     A request on the short way stays first in aiohttp's queue until its answer is written.
+    ``wire`` is what bytes go through, below TLS where there is any.
     """
 
-    __slots__ = ("_at_once", "_crowd", "_taken", "in_head", "since")
+    __slots__ = ("_at_once", "_body", "_crowd", "_in_head", "_taken", "since", "wire")
 
     since: float
-    in_head: bool
+    wire: asyncio.Transport
 
     def __init__(
         self, *arguments: Any, at_once: AtOnce | None, crowd: Crowd, **options: Any
@@ -45,11 +54,14 @@ class Connection(RequestHandler):
         self._at_once = at_once
         self._crowd = crowd
         self._taken = False
-        self.in_head = True
+        # What has begun and is not whole: a head, or the body behind one.
+        self._in_head = True
+        self._body: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client that connects and says nothing is waited for as for a head."""
         super().connection_made(transport)
+        self.wire = cast("asyncio.Transport", transport)
         self.since = self._loop.time()
         self._crowd.came(self)
 
@@ -61,7 +73,7 @@ class Connection(RequestHandler):
     @property
     def awaited_since(self) -> float:
         """When it began to keep us waiting, if it does: with a request, or after its last one."""
-        if self.in_head or self._messages or self._current_request is not None:
+        if self.unfinished or self._messages or self._current_request is not None:
             return self.since
         return self._next_keepalive_close_time - self._keepalive_timeout
 
@@ -74,26 +86,53 @@ class Connection(RequestHandler):
         return request is not None and not request.content.is_eof()
 
     @property
+    def unfinished(self) -> bool:
+        """Whether the rest of a request has to come, and nobody who answers it looks at the clock.
+
+        So it is with a head, and with a body that was answered before it was there.
+        """
+        comes = self._in_head or self._body is not None
+        return comes and self._current_request is None and not self._messages
+
+    @property
     def unread(self) -> bool:
         """Whether answers wait because it does not read them."""
-        transport = self.transport
-        return transport is not None and transport.get_write_buffer_size() > 0
+        # aiohttp lets go of a transport that it closes, which ends only when all of it is read.
+        transport = self.transport or self.wire
+        return transport.get_write_buffer_size() > 0 or self.wire.get_write_buffer_size() > 0
 
     def cut(self) -> None:
         """End it, whatever is on its way."""
-        if self.transport is not None:
-            self.transport.abort()
+        self.wire.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Start the clock with the first byte of a head, stop it with the last."""
-        if self._current_request is None and not self.in_head:
-            self.in_head, self.since = True, self._loop.time()
+        """Start the clock with the first byte of a request."""
+        body, requests = self._body, self._request_count
+        if body is None and not self._in_head and data:
+            self._in_head, self.since = True, self._loop.time()
+        before = body.total_bytes if body is not None else 0
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
+        if body is not None or self._request_count != requests:
+            self._look_behind(data, before)
         if self._messages or self._current_request is not None:
-            self.in_head = False
             self._go_on()
+
+    def _look_behind(self, data: bytes, before: int) -> None:
+        """Find what is not whole behind ``data``; of its body so many bytes had come before."""
+        payload = self._messages[-1][1] if self._messages else self._body
+        if not payload.is_eof():
+            self._body, self._in_head = payload, False
+            return
+        end = len(data) - payload.total_bytes + (before if payload is self._body else 0)
+        self._body = None
+        # A body stands behind an empty line, and chunks end with one. Of bytes that aiohttp had
+        # put aside nobody knows: they are taken for a head, which costs an idle client little.
+        if data and (not end or data.endswith(_END, 0, end) or data.endswith(_END)):
+            self._in_head = False
+        else:
+            self._in_head, self.since = True, self._loop.time()
 
     def _go_on(self) -> None:
         """Begin with the next request, here or in aiohttp's task, where that has nothing to do."""
@@ -155,6 +194,18 @@ class Connection(RequestHandler):
             # Not from here: requests that are answered at once would pile up frames.
             self._loop.call_soon(self._go_on)
 
+    async def whole(self, request: web.BaseRequest) -> bytes:
+        """The body of the request that is being answered, in the time that its head has left.
+
+        TimeoutError where that is too late; the connection is closed then.
+        """
+        try:
+            async with asyncio.timeout_at(self.since + self._crowd.patience):
+                return await request.read()
+        except TimeoutError:
+            self.force_close()
+            raise
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -167,6 +218,72 @@ class Connection(RequestHandler):
         response = problem(HTTPStatus(status), word)
         response.force_close()
         return response
+
+
+class Stranger(asyncio.Protocol):
+    """A connection that does not speak TLS yet: it is in the crowd from its first packet on."""
+
+    unfinished = awaited = True
+    unread = False
+
+    def __init__(self, tls: ssl.SSLContext, crowd: Crowd, become: Callable[[], Connection]) -> None:
+        self._tls = tls
+        self._crowd = crowd
+        self._become = become
+        self._early: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with the handshake, before which nothing is read."""
+        loop = asyncio.get_running_loop()
+        self.since = loop.time()
+        self._wire = cast("asyncio.Transport", transport)
+        self._wire.pause_reading()
+        self._greeting = loop.create_task(self._greet(loop))
+        self._crowd.came(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It was gone before the handshake began, or in the moment in which it ended."""
+        self._greeting.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """What came with the end of the handshake is the connection's that it becomes."""
+        self._early.append(data)
+
+    @property
+    def awaited_since(self) -> float:
+        """It has kept us waiting since it came."""
+        return self.since
+
+    def cut(self) -> None:
+        """End it."""
+        self._wire.abort()
+
+    async def _greet(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._wire.is_closing():
+            return
+        try:
+            transport = await loop.start_tls(
+                self._wire,
+                self,
+                self._tls,
+                server_side=True,
+                ssl_handshake_timeout=self._crowd.patience,
+                ssl_shutdown_timeout=self._crowd.patience,
+            )
+        except OSError as error:
+            # As with asyncio's own server: who does not speak TLS is not our mistake.
+            log.debug("a handshake failed", exc_info=error)
+            return
+        finally:
+            self._crowd.left(self)
+        if transport is None or self._wire.is_closing():
+            return
+        connection = self._become()
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        connection.since, connection.wire = self.since, self._wire
+        for data in self._early:
+            connection.data_received(data)
 
 
 class Site(web.TCPSite):
@@ -191,12 +308,14 @@ class Site(web.TCPSite):
         """Listen."""
         await web.BaseSite.start(self)
         loop = asyncio.get_running_loop()
+        tls = self._ssl_context
         self._server = await loop.create_server(
-            self._connection,
+            self._connection
+            if tls is None
+            else partial(Stranger, tls, self._crowd, self._connection),
             self._host,
             self._port,
             backlog=self._backlog,
-            ssl=self._ssl_context,
         )
         self._bound_port = self._server.sockets[0].getsockname()[1]
         self._sweeper = loop.create_task(self._crowd.sweep_for_ever())
@@ -206,6 +325,7 @@ class Site(web.TCPSite):
         if self._sweeper is not None:
             self._sweeper.cancel()
         await super().stop()
+        self._crowd.dismiss()
 
     def _connection(self) -> Connection:
         server: Any = self._runner.server

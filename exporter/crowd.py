@@ -21,8 +21,13 @@ class Client(Protocol):
 
     since: float
     """When its last request began, or it was made."""
-    in_head: bool
-    """Whether the head of a request is not there whole, of which nothing may have come."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the rest of a request has to come, and nobody who answers it looks at the clock.
+
+        There may have come nothing of it.
+        """
 
     @property
     def awaited_since(self) -> float:
@@ -41,11 +46,11 @@ class Client(Protocol):
 
 
 class Crowd:
-    """The connections of one port."""
+    """The connections of one port; nobody is waited for longer than ``patience`` seconds."""
 
     def __init__(self, most: int, patience: float, count: Callable[[Cut], None]) -> None:
         self._most = most
-        self._patience = patience
+        self.patience = patience
         self._count = count
         self._clients: set[Client] = set()
         self._unread: dict[Client, float] = {}
@@ -64,6 +69,13 @@ class Crowd:
         self._clients.discard(client)
         self._unread.pop(client, None)
 
+    def dismiss(self) -> None:
+        """End those who have not said a whole request: nobody will answer them any more."""
+        for client in tuple(self._clients):
+            if client.unfinished:
+                self.left(client)
+                client.cut()
+
     def _make_room(self, newest: Client) -> None:
         waiting = [each for each in self._clients if each.awaited and each is not newest]
         if not waiting:
@@ -79,10 +91,13 @@ class Crowd:
         client.cut()
 
     def sweep(self, now: float) -> None:
-        """End who does not say a head, or read answers, in time; bodies are the receiver's."""
-        latest = now - self._patience
+        """End who does not say a request, or read answers, in time.
+
+        What waits for the body of one looks at the clock itself.
+        """
+        latest = now - self.patience
         for client in tuple(self._clients):
-            if client.in_head and client.since < latest:
+            if client.since < latest and client.unfinished:
                 self._cut(client, Cut.SLOW)
             elif not client.unread:
                 self._unread.pop(client, None)
@@ -91,7 +106,7 @@ class Crowd:
 
     async def sweep_for_ever(self) -> None:
         """Often enough that nobody is waited for longer than the patience."""
-        pause = self._patience / 20
+        pause = self.patience / 20
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(pause)

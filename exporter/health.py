@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import zlib
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from aiohttp import hdrs, web
@@ -65,8 +65,11 @@ class Health:
         # A page cannot send JSON here without asking first, and nobody would answer it.
         if request.content_type != "application/json":
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type")
+        protocol: Any = request.protocol
         try:
-            people = _PEOPLE.decode(await request.read())
+            people = _PEOPLE.decode(await protocol.whole(request))
+        except TimeoutError:
+            return problem(HTTPStatus.REQUEST_TIMEOUT, "timeout")
         except web.HTTPRequestEntityTooLarge:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

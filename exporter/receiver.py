@@ -138,7 +138,6 @@ class Receiver:
         self._engine = engine
         self._places = {path: _place(path, form, settings) for path, form in formats.items()}
         self._schema = schema
-        self._settings = settings
         self._origins = frozenset(settings.origins)
         self._keys = tuple(key.get_secret_value().encode() for key in settings.keys)
         self._addresses = Addresses(settings.proxies, settings.country_header)
@@ -405,21 +404,13 @@ class Receiver:
                 body = content.read_nowait()
             else:
                 _go_on(request)
-                async with asyncio.timeout_at(self._latest(request)):
-                    body = await request.read()
-        except TimeoutError:
-            request.protocol.force_close()
-            raise
+                protocol: Any = request.protocol
+                body = await protocol.whole(request)
         except web.HTTPRequestEntityTooLarge:
             raise RefusedError(Rejection.TOO_LARGE) from None
         except web.RequestPayloadError:
             raise RefusedError(Rejection.MALFORMED) from None
         return _plain(body, encoding, most_bytes)
-
-    def _latest(self, request: web.BaseRequest) -> float:
-        """When a body must be there: its head has had some of the time already."""
-        protocol: Any = request.protocol
-        return float(protocol.since) + self._settings.read_timeout_seconds
 
     def _accepted(
         self, form: Format, request: web.BaseRequest, parsed: Parsed, duplicate: int

@@ -1,6 +1,7 @@
 """Slow, silent and odd connections on the public port: each of them ends in time."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -18,6 +19,7 @@ UNREAD = 'exporter_connections_cut_total{reason="unread"}'
 
 HEAD = f"POST {UPLOAD_PERFORMANCE} HTTP/1.1\r\nHost: here\r\n".encode()
 BEACON = HEAD + b"Content-Length: 2\r\n\r\n{}"
+CLOSING = HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @pytest.fixture
@@ -71,20 +73,44 @@ async def test_a_slow_client_is_not_waited_for(
     assert PATIENCE * 0.5 <= await lasted(app, first, drops) < PATIENCE + SLACK
 
 
+NOWHERE = HEAD.replace(UPLOAD_PERFORMANCE.encode(), b"/nowhere")
+
+
+@pytest.mark.parametrize("drops", [(), DROPS], ids=["silent", "drips"])
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        (NOWHERE + b"Content-Length: 99\r\n\r\n", b"404"),
+        (HEAD.replace(b"POST", b"PUT") + b"Content-Length: 99\r\n\r\n", b"405"),
+        (HEAD + b"Content-Length: 99999999\r\n\r\n", b"413"),
+        (HEAD + b"Content-Type: a/b\r\nContent-Length: 99\r\n\r\n", b"415"),
+    ],
+)
+async def test_a_body_is_not_waited_for_though_it_was_answered_before_it_came(
+    app: Running, first: bytes, code: bytes, drops: Sequence[bytes]
+) -> None:
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        writer.write(first)
+        assert code in await reader.readline()
+    assert PATIENCE * 0.5 <= await lasted(app, first, drops) < PATIENCE + SLACK
+
+
+@pytest.mark.parametrize(("head", "code"), [(HEAD, "408"), (NOWHERE, "404")])
 async def test_a_client_that_is_slow_with_its_head_has_less_time_for_its_body(
-    start: Start,
+    start: Start, head: bytes, code: str
 ) -> None:
     app = await start(receiver={"read_timeout_seconds": 1.5})
     async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
         began = time.monotonic()
-        writer.write(HEAD)
+        writer.write(head)
         await asyncio.sleep(1.0)
         writer.write(b"Content-Length: 99\r\n\r\n{")
-        await reader.read()
+        with suppress(ConnectionResetError):
+            await reader.read()
         held = time.monotonic() - began
 
     assert held < 1.5 + 0.9, "and not a second time as long"
-    assert (await app.scrape())['exporter_http_responses_total{code="408"}'] == 1
+    assert (await app.scrape())[f'exporter_http_responses_total{{code="{code}"}}'] == 1
 
 
 async def test_a_client_that_does_not_read_its_answers_is_not_waited_for(app: Running) -> None:
@@ -97,6 +123,22 @@ async def test_a_client_that_does_not_read_its_answers_is_not_waited_for(app: Ru
                 writer.write(asking)
                 await asyncio.sleep(0.05)
         del reader
+
+    assert (await app.scrape())[UNREAD] == 1
+
+
+async def test_answers_that_are_not_read_hold_no_connection_that_is_closed(start: Start) -> None:
+    """It is idle for too long, so it is closed; which ends only when everything is read."""
+    app = await start(receiver={"read_timeout_seconds": 1.0, "keepalive_seconds": PATIENCE})
+    crowd = app.application._crowd
+    with socket.socket() as narrow:
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.connect(("127.0.0.1", app.port))
+        narrow.setblocking(False)
+        while not any(client.unread for client in crowd._clients):
+            narrow.send(b"GET /v1/schema HTTP/1.1\r\nHost: here\r\n\r\n")
+            await asyncio.sleep(0.01)
+        await app.until(lambda: len(crowd) == 0)
 
     assert (await app.scrape())[UNREAD] == 1
 
@@ -164,8 +206,58 @@ async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(forgetful:
     assert KEPT * 0.9 <= await lasted(forgetful, BEACON) < KEPT + SLACK
 
 
-async def test_a_second_head_that_stops_is_not_waited_for_longer(forgetful: Running) -> None:
-    assert PATIENCE * 0.9 <= await lasted(forgetful, BEACON + HEAD) < KEPT + SLACK
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+EMPTY = HEAD.replace(b"POST", b"GET") + b"\r\n"
+SHAPES = [
+    pytest.param([BEACON], id="at once"),
+    pytest.param([BEACON[:-2], b"{}"], id="head and body"),
+    pytest.param([BEACON[:-1], b"}"], id="within the body"),
+    pytest.param([BEACON * 3], id="several"),
+    pytest.param([CHUNKED], id="chunks at once"),
+    pytest.param([CHUNKED[:-15], CHUNKED[-15:-5], CHUNKED[-5:]], id="chunk by chunk"),
+    pytest.param([EMPTY], id="without a body"),
+    pytest.param(
+        [NOWHERE + b"Content-Length: 2\r\n\r\n", b"{", b"}"], id="answered before its body"
+    ),
+]
+
+
+@pytest.mark.parametrize("pieces", SHAPES)
+@pytest.mark.parametrize("more", [b"P", HEAD], ids=["a byte", "a line"])
+async def test_a_second_head_that_stops_is_not_waited_for_longer_than_a_first(
+    app: Running, pieces: Sequence[bytes], more: bytes
+) -> None:
+    *first, last = pieces
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        for piece in first:
+            writer.write(piece)
+            await asyncio.sleep(DRIP)
+        began = time.monotonic()
+        writer.write(last + more)
+        with suppress(ConnectionResetError):
+            await reader.read()
+
+        assert PATIENCE * 0.5 <= time.monotonic() - began < PATIENCE + SLACK
+
+
+async def test_a_head_behind_more_requests_than_are_held_at_once_is_not_waited_for(
+    app: Running,
+) -> None:
+    assert await lasted(app, BEACON * 40 + HEAD) < PATIENCE + SLACK
+
+
+@pytest.mark.parametrize("pieces", SHAPES)
+async def test_who_has_said_a_whole_request_is_idle_however_it_came(
+    app: Running, pieces: Sequence[bytes]
+) -> None:
+    async with app.connected() as (reader, writer), asyncio.timeout(SECONDS):
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(DRIP)
+        await asyncio.sleep(PATIENCE * 1.5)
+        writer.write(CLOSING)
+
+        assert b" 202 " in (await reader.read()).rpartition(b"HTTP/1.1")[2]
 
 
 async def test_a_second_head_that_drips_is_not_waited_for(app: Running) -> None:
