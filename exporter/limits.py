@@ -63,7 +63,8 @@ class Allowance(NamedTuple):
 class Limits:
     """What a beacon must be within: the rate of its network, and the rate and quota of its key.
 
-    What one of them refuses is taken from none of them. Days are those of UTC.
+    What one of them refuses is taken from none of them; of a beacon without a key, or with one
+    that nobody has, only the network is asked. Days are those of UTC.
     """
 
     def __init__(self, networks: Buckets, keys: Mapping[str, Allowance]) -> None:

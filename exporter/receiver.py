@@ -271,12 +271,21 @@ class Receiver:
         if not self._engine.writable:
             raise NotWrittenError
         # Who has a known key, where one is needed, must be within its rate and quota.
-        key = self._known_key(key, request) if self._keys and not place.form.signed else ""
+        try:
+            key = self._known_key(key, request) if self._keys and not place.form.signed else ""
+        except RefusedError:
+            # Or a key could be guessed as fast as the line is.
+            self._take("", request)
+            raise
         if self._limits.limited:
-            now = self._engine.clock.now()
-            seconds = self._limits.take(lambda: self._addresses.network(request), key, now)
-            if seconds:
-                raise _LimitedError(seconds)
+            self._take(key, request)
+
+    def _take(self, key: str, request: web.BaseRequest) -> None:
+        """Count a beacon of a network and a key, if any; _LimitedError where it is one too many."""
+        now = self._engine.clock.now()
+        seconds = self._limits.take(lambda: self._addresses.network(request), key, now)
+        if seconds:
+            raise _LimitedError(seconds)
 
     def _parsed(
         self, place: _Place, request: web.BaseRequest, body: bytes

@@ -512,6 +512,35 @@ async def test_a_network_has_a_limit_whatever_its_keys(start: Start) -> None:
     assert [each.status for each in answers] == [202, 429]
 
 
+async def test_keys_are_guessed_no_faster_than_a_network_may_send(start: Start) -> None:
+    app = await start(receiver={"rate_per_second": 0.001, "rate_burst": 2, "keys": "first"})
+    guesses = ["a", "b", "first", "c"]
+    answers = [
+        await app.post(UPLOAD_PERFORMANCE, {}, headers={"X-API-Key": key}) for key in guesses
+    ]
+
+    assert [each.status for each in answers] == [401, 401, 429, 429]
+    series = await app.scrape()
+    assert series['exporter_events_rejected_total{reason="unauthorised"}'] == 2
+    assert series["exporter_events_limited_total{}"] == 2
+    assert series["exporter_events_received_total{}"] == 4
+
+
+async def test_a_key_whose_quota_is_used_up_costs_its_network_nothing(start: Start) -> None:
+    app = await start(
+        receiver={
+            "rate_per_second": 0.001,
+            "rate_burst": 2,
+            "keys": ("first", "second"),
+            "key_quotas": (1, 0),
+        }
+    )
+    keys = ["first", "first", "first", "second"]
+    answers = [await app.post(UPLOAD_PERFORMANCE, {}, headers={"X-API-Key": key}) for key in keys]
+
+    assert [each.status for each in answers] == [202, 429, 429, 202]
+
+
 async def test_a_key_has_so_many_beacons_a_day(start: Start) -> None:
     app = await start(receiver={"key_quotas": (1, 0), "keys": ("first", "second")})
     keys = ["first", "first", "second", "second"]
