@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from aiohttp import hdrs, web
 
 from exporter.privacy import truncate_address
+
+_WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d+)?|([\d.]+):\d+", re.ASCII)
+"""How some proxies write an address; of one of IPv6 without brackets nobody knows a port."""
 
 
 class Addresses:
@@ -32,7 +37,7 @@ class Addresses:
         if self._proxies and self._is_proxy(peer):
             said = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
             for address in reversed(said.split(",") if said else ()):
-                peer = address.strip()
+                peer = _bare(address.strip())
                 if not self._is_proxy(peer):
                     break
         return truncate_address(peer)
@@ -42,3 +47,9 @@ class Addresses:
         if not self._country_header or not self._is_proxy(request.remote or ""):
             return None
         return request.headers.get(self._country_header)
+
+
+def _bare(address: str) -> str:
+    """Without its port and brackets, if it has any."""
+    found = _WITH_PORT.fullmatch(address)
+    return found[1] or found[2] if found else address
