@@ -302,7 +302,7 @@ class Receiver:
             raise RefusedError(refusal.reason, body) from refusal
         if parsed.rejected:
             parts = parsed.rejected
-            refused = [self._refusal(r.reason, place, r.body, part=True) for r in parts]
+            refused = [self._refusal(r.reason, place, request, r.body, part=True) for r in parts]
             self._engine.turn_away(refused)
         if "experiment=" in request.raw_path:
             query = request.query
@@ -315,7 +315,7 @@ class Receiver:
         """The answer to a beacon that was not taken; it is counted by what went wrong."""
         form = place.form
         if isinstance(error, RefusedError):
-            self._engine.turn_away((self._refusal(error.reason, place, error.body),))
+            self._engine.turn_away((self._refusal(error.reason, place, request, error.body),))
             return self._refused(form, request, error)
         if isinstance(error, _LimitedError):
             self._engine.turn_away(limited=1)
@@ -333,10 +333,21 @@ class Receiver:
         return self._unavailable(form)
 
     def _refusal(
-        self, reason: Rejection, place: _Place, body: bytes, *, part: bool = False
+        self,
+        reason: Rejection,
+        place: _Place,
+        request: web.BaseRequest,
+        body: bytes,
+        *,
+        part: bool = False,
     ) -> Refusal:
-        """Scrubbing costs more than refusing, so only what will be kept is scrubbed."""
+        """Scrubbing costs more than refusing, so only what will be kept is scrubbed.
+
+        Of who did not consent nothing is: ids that stay, and hashes, tell people apart.
+        """
         if not body or place.form.private or not self._engine.wants_samples:
+            return Refusal(reason, place.path)
+        if not self._has_consent(request):
             return Refusal(reason, place.path)
         sample = scrub_beacon(body[:SAMPLE].decode(errors="replace"), self._person)
         return Refusal(reason, place.path, sample, whole=len(body) <= SAMPLE, part=part)

@@ -48,6 +48,12 @@ def journal(app: Running) -> bytes:
         db.close()
 
 
+def written(app: Running) -> bytes:
+    """Everything that is kept in any file."""
+    folder = app.application._settings.journal.directory
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
 def hashes(app: Running, *names: str) -> list[bytes]:
     """What an event may hold of somebody who consented."""
     return [app.application._cleaner.person(name).encode() for name in names]
@@ -183,3 +189,31 @@ async def test_a_page_may_send_the_header(start: Start) -> None:
     answer = await app.ask("OPTIONS", VIEWS, headers=origin)
 
     assert "x-consent" in answer.headers["Access-Control-Allow-Headers"]
+
+
+REFUSED: list[tuple[str, Any]] = [
+    ("/v1/events", {"events": [{**PAGE["events"][0], "country": 7}]}),
+    ("/v1/events", {"events": 7, **PAGE["events"][0]}),
+    (VIEWS, {**VIEW, "video_id": []}),
+]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "in pieces"])
+@pytest.mark.parametrize(("path", "body"), REFUSED, ids=["part", "batch", "beacon"])
+@pytest.mark.parametrize(
+    ("headers", "kept"), [({}, 1), *((each, 0) for each in [*SIGNALS, {"X-Consent": "denied"}])]
+)
+async def test_nothing_is_kept_of_what_is_refused_of_who_objects(
+    app: Running, headers: dict[str, str], kept: int, path: str, body: Any, *, whole: bool
+) -> None:
+    how: dict[str, Any] = {"json": body} if whole else {"data": in_pieces(body)}
+    answer = await app.ask("POST", path, headers={"Content-Type": "text/plain", **headers}, **how)
+    app.engine.tick()
+    await app.counted()
+    await app.engine.checkpoint()
+
+    assert answer.status == 400
+    assert app.engine.dead_letters == kept
+    assert (hashes(app, "canary-user")[0] in written(app)) == bool(kept)
+    assert b"canary-user" not in written(app)
+    assert (await app.scrape())['exporter_events_rejected_total{reason="invalid"}'] == 1
