@@ -168,6 +168,13 @@ class Cleaner(Protocol):
         """The hash of somebody's name or session; None for who is not named or did not consent."""
         ...
 
+    def play(self, play_id: str) -> str:
+        """The id of a play, which is one of its viewer's sessions: a hash if they did not consent.
+
+        Not to be asked twice of one id.
+        """
+        ...
+
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits that are equal for texts that differ only in numbers, names, ids."""
         ...

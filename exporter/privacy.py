@@ -186,6 +186,10 @@ class Privacy:
         """As :meth:`person`, of people and their sessions alone."""
         return None if name is None or self._nameless else self.person(name)
 
+    def play(self, play_id: str) -> str:
+        """As it is, or its hash, which no name of a person has."""
+        return self.person(f"play\0{play_id}") if self._nameless else play_id
+
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits; empty for an empty text."""
         return fingerprint(text)

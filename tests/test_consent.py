@@ -34,6 +34,8 @@ PAGE = {
     ]
 }
 VIEWS = "/api/analytics/video-view"
+TOLD_APART = 3
+"""What is kept of who consents: a hash of the person, one of the session, and the play's id."""
 COUNTED = 'exporter_events_accepted_total{type="web.page_viewed"}'
 NOT_WANTED = 'exporter_events_rejected_total{reason="no_consent"}'
 
@@ -64,20 +66,21 @@ async def asked(app: Running, path: str, body: Any, **options: Any) -> int:
 
 
 async def identities(app: Running, **options: Any) -> int:
-    """How many hashes of people and sessions are written down of a view and a page."""
+    """How many names of people and sessions are written down of a view and a page, or hashes."""
     path = options.pop("query", "")
     assert await asked(app, VIEWS + path, VIEW, **options) == 202
     assert await asked(app, "/v1/events" + path, PAGE, **options) == 202
-    names = ("canary-user", "canary-session", VIEW["session_id"])
-    written = journal(app)
-    return sum(each in written for each in hashes(app, *map(str, names)))
+    await app.engine.checkpoint()
+    names = ("canary-user", "canary-session", str(VIEW["session_id"]))
+    raw = [name.encode() for name in names]
+    return sum(each in written(app) for each in (*raw, *hashes(app, *names)))
 
 
 @pytest.mark.parametrize("headers", NO_SIGNAL)
 async def test_unless_somebody_objects_people_are_told_apart(
     app: Running, headers: dict[str, str]
 ) -> None:
-    assert await identities(app, headers=headers) == 2
+    assert await identities(app, headers=headers) == TOLD_APART
 
 
 @pytest.mark.parametrize("headers", SIGNALS)
@@ -94,11 +97,11 @@ async def test_who_objects_is_counted_without_identity(
 async def test_signals_may_be_left_to_others(start: Start, headers: dict[str, str]) -> None:
     app = await start(consent=Consent(signals=False))
 
-    assert await identities(app, headers=headers) == 2
+    assert await identities(app, headers=headers) == TOLD_APART
 
 
 @pytest.mark.parametrize(
-    ("said", "found"), [("granted", 2), ("denied", 0), ("", 0), ("GRANTED", 0), (None, 0)]
+    ("said", "found"), [("granted", TOLD_APART), ("denied", 0), ("", 0), ("GRANTED", 0), (None, 0)]
 )
 @pytest.mark.parametrize("way", ["header", "query"])
 async def test_where_consent_is_required_it_must_be_said(
@@ -118,7 +121,7 @@ async def test_where_consent_is_required_it_must_be_said(
 async def test_what_is_said_of_this_page_outweighs_what_is_said_of_all(app: Running) -> None:
     headers = {"Sec-GPC": "1", "X-Consent": "granted"}
 
-    assert await identities(app, headers=headers) == 2
+    assert await identities(app, headers=headers) == TOLD_APART
 
 
 async def test_nothing_may_be_wanted_of_who_did_not_consent(start: Start) -> None:
@@ -217,3 +220,63 @@ async def test_nothing_is_kept_of_what_is_refused_of_who_objects(
     assert (hashes(app, "canary-user")[0] in written(app)) == bool(kept)
     assert b"canary-user" not in written(app)
     assert (await app.scrape())['exporter_events_rejected_total{reason="invalid"}'] == 1
+
+
+SESSION = "canary-session"
+TOLD = {"play_id": SESSION}
+PILLARBOX = {"session_id": SESSION, "timestamp": 1723640608474}
+EPAS = {"sessionId": SESSION, "timestamp": 1723640608474, "playhead": 1, "duration": 60}
+PLAYS: dict[str, list[tuple[str, Any]]] = {
+    "trackers": [
+        (VIEWS, {**VIEW, "session_id": SESSION}),
+        ("/api/analytics/video-progress", {"session_id": SESSION, "watch_time_seconds": 9}),
+        ("/api/analytics/video-complete", {"session_id": SESSION, "watch_time_seconds": 9}),
+    ],
+    "events": [
+        ("/v1/events", {"events": [{**TOLD, "type": "playback.requested", "viewer": "x"}]}),
+        ("/v1/events", {"events": [{**TOLD, "type": "playback.started"}]}),
+        ("/v1/events", {"events": [{**TOLD, "type": "playback.failed", "error": "network"}]}),
+        ("/v1/events", {"events": [{**TOLD, "type": "playback.sampled", "user_agent": "x"}]}),
+    ],
+    "cmcd": [
+        ("/cmcd", f'e=ps,sid="{SESSION}",sn={n},sta={sta},ts=1723640608474,v=2\n'.encode())
+        for n, sta in enumerate("spe")
+    ],
+    "pillarbox": [
+        ("/pillarbox", {**PILLARBOX, "event_name": name, "data": {"device": {"id": SESSION}}})
+        for name in ("START", "HEARTBEAT", "ERROR", "STOP")
+    ],
+    "epas": [
+        ("/epas", {**EPAS, "event": "init"}),
+        ("/epas", {**EPAS, "event": "metadata", "payload": {"userId": SESSION}}),
+        ("/epas", {**EPAS, "event": "playing"}),
+        ("/epas", {**EPAS, "event": "error", "payload": {"message": "network"}}),
+        ("/epas", {**EPAS, "event": "stopped", "payload": {"reason": "error"}}),
+    ],
+}
+
+
+def plays(app: Running) -> int:
+    """How many plays are known."""
+    return {name: known for name, _, known in app.engine.pipeline.sessions.counts()}["play"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-GPC": "1"}], ids=["consent", "none"])
+@pytest.mark.parametrize("beacons", PLAYS.values(), ids=PLAYS)
+async def test_the_session_of_a_player_is_kept_of_who_consents_and_is_one_play_of_anybody(
+    app: Running, beacons: list[tuple[str, Any]], headers: dict[str, str]
+) -> None:
+    for path, body in beacons:
+        assert await asked(app, path, body, headers=headers) < 300
+    await app.engine.checkpoint()
+
+    assert plays(app) == 1
+    assert (SESSION.encode() in written(app)) == (not headers)
+    assert not any(each in written(app) for each in hashes(app, SESSION) if headers)
+
+
+async def test_a_view_of_who_objects_that_comes_again_is_a_repetition(app: Running) -> None:
+    for _ in range(2):
+        await asked(app, VIEWS, VIEW, headers={"Sec-GPC": "1"})
+
+    assert (await app.scrape())["exporter_events_duplicate_total{}"] == 1

@@ -83,7 +83,6 @@ class Said(NamedTuple):
     payload: bytes
     playhead: float | None
     about: dict[str, Any]
-    cleaner: Cleaner
 
 
 class Epas(Format):
@@ -113,9 +112,9 @@ class Epas(Format):
             "format": BeaconFormat.OTHER,
             **classes(self._cleaner.client(sender.user_agent, sender.country)),
         }
-        found = means(Said(bytes(said.payload), _known(said.playhead), about, self._cleaner))
+        found = means(Said(bytes(said.payload), _known(said.playhead), about))
         reply = msgspec.json.encode(Reply(session, HEARTBEAT_MS)) if is_new else None
-        return Parsed((found,), reply=reply)
+        return Parsed((found.cleaned(self._cleaner),), reply=reply)
 
     def reply(self, body: bytes, sender: Sender) -> bytes | None:
         """A page whose ``init`` gets no JSON breaks, whatever comes of its session."""
@@ -156,7 +155,7 @@ def _describe(said: Said) -> Event:
     return told.Prepared(
         **about,
         video_id=None if found.content_id is None else named(str(found.content_id)),
-        viewer=None if viewer in {None, ""} else said.cleaner.who(str(viewer)),
+        viewer=None if viewer in {None, ""} else str(viewer),
     )
 
 
@@ -174,7 +173,7 @@ def _change_rendition(said: Said) -> Event:
 def _end(said: Said) -> Event:
     reason = (decode(_stop, said.payload) or Stop()).reason
     if reason == "error":
-        return told.Failed(**said.about).cleaned(said.cleaner)
+        return told.Failed(**said.about)
     end = told.Finished if reason == "ended" else told.Left
     return end(**said.about, position_seconds=said.playhead)
 
@@ -184,8 +183,7 @@ def _fail(said: Said, *, fatal: bool = True) -> Event:
     words = (found.category, found.code, found.message)
     error = " ".join(str(word) for word in words if word is not None)[:MOST_ERROR]
     code = None if found.code is None else told.error_code(str(found.code))
-    failed = told.Failed(**said.about, error=error, error_code=code, fatal=fatal)
-    return failed.cleaned(said.cleaner)
+    return told.Failed(**said.about, error=error, error_code=code, fatal=fatal)
 
 
 _MEANS: Final[Mapping[str, Callable[[Said], Event]]] = {

@@ -156,7 +156,8 @@ class Pillarbox(Format):
             "format": BeaconFormat.OTHER,
             **classes(self._client(said.data, sender)),
         }
-        return Parsed(means(said.data, about, self._cleaner))
+        events = means(said.data, about)
+        return Parsed(tuple(event.cleaned(self._cleaner) for event in events))
 
     def _client(self, data: Data, sender: Sender) -> Client:
         """What the user agent says, and what an app says that has none."""
@@ -171,7 +172,7 @@ class Pillarbox(Format):
         return client
 
 
-def _start(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
+def _start(data: Data, about: About) -> tuple[Event, ...]:
     timings = data.qoe_timings or Timings()
     waited = timings.asset if timings.total is None else timings.total
     device = data.device.id if data.device is not None else None
@@ -182,12 +183,12 @@ def _start(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
             duration_seconds=seconds(data.duration),
             ready=True,
             loading_seconds=seconds(waited),
-            viewer=cleaner.who(device or None),
+            viewer=device or None,
         ),
     )
 
 
-def _heartbeat(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
+def _heartbeat(data: Data, about: About) -> tuple[Event, ...]:
     if data.moved:
         status: Event = told.Progressed(**about, **_totals(data))
     else:
@@ -197,17 +198,17 @@ def _heartbeat(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
     return status, told.RenditionChanged(**about, bitrate_bps=data.bitrate)
 
 
-def _stop(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
+def _stop(data: Data, about: About) -> tuple[Event, ...]:
     if not data.moved:
         return (told.Left(**about),)
     end = told.Finished if data.at_end else told.Left
     return (end(**about, **_totals(data)),)
 
 
-def _error(data: Data, about: About, cleaner: Cleaner) -> tuple[Event, ...]:
+def _error(data: Data, about: About) -> tuple[Event, ...]:
     fatal = data.severity is None or data.severity.lower() != "warning"
     error = f"{data.name or ''} {data.message or ''}".strip()
-    return (told.Failed(**about, error=error[:MOST_ERROR], fatal=fatal).cleaned(cleaner),)
+    return (told.Failed(**about, error=error[:MOST_ERROR], fatal=fatal),)
 
 
 def _totals(data: Data) -> dict[str, Any]:
@@ -223,7 +224,7 @@ def _totals(data: Data) -> dict[str, Any]:
     }
 
 
-_MEANS: Final[Mapping[str, Callable[[Data, About, Cleaner], tuple[Event, ...]]]] = {
+_MEANS: Final[Mapping[str, Callable[[Data, About], tuple[Event, ...]]]] = {
     "START": _start,
     "HEARTBEAT": _heartbeat,
     "STOP": _stop,

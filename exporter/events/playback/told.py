@@ -59,8 +59,9 @@ def _client(
 class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Something about one play; any event may say what is known of the video and the client.
 
-    ``sequence`` numbers the beacons of a play, one by one. ``cdn`` becomes a listed one;
-    ``user_agent`` and ``country`` become classes. Numbers are taken as they come: the absurd ones
+    ``sequence`` numbers the beacons of a play, one by one. Cleaned, ``play_id`` is a keyed hash
+    where its viewer did not consent, ``cdn`` is a listed one, and ``user_agent`` and ``country``
+    are classes. Numbers are taken as they come: the absurd ones
     are counted and not used.
     """
 
@@ -87,6 +88,9 @@ class Told(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     def _changes(self, cleaner: Cleaner) -> dict[str, Any]:
         changes: dict[str, Any] = {}
+        play_id = cleaner.play(self.play_id)
+        if play_id is not self.play_id:
+            changes["play_id"] = play_id
         if self.user_agent is not None or self.country is not None:
             client = cleaner.client(self.user_agent, self.country)
             if self.user_agent is not None:

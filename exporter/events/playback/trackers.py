@@ -52,7 +52,7 @@ def view(body: View, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     viewer = body.session_id if body.user_id in {None, ""} else str(body.user_id)
     yield Requested(
         id=received.id,
-        play_id=body.session_id,
+        play_id=cleaner.play(body.session_id),
         video_id=_name(body.video_id),
         course_id=_name(body.course_id),
         duration_seconds=body.video_duration_seconds,
@@ -66,21 +66,21 @@ def view(body: View, received: Received, cleaner: Cleaner) -> Iterable[Event]:
 def progress(body: Progress, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """The totals of a play so far."""
     # Without an id: a paused player that says the same again is alive, and totals may repeat.
-    yield Progressed(**_totals(body), **_sender(received))
+    yield Progressed(**_totals(body, cleaner), **_sender(received))
 
 
 def complete(body: Progress, received: Received, cleaner: Cleaner) -> Iterable[Event]:
     """The end of a play, with its totals."""
-    yield Finished(id=received.id, **_totals(body), **_sender(received))
+    yield Finished(id=received.id, **_totals(body, cleaner), **_sender(received))
 
 
 def _name(given: str | int | None) -> str | None:
     return None if given is None else str(given)
 
 
-def _totals(body: Progress) -> dict[str, Any]:
+def _totals(body: Progress, cleaner: Cleaner) -> dict[str, Any]:
     return {
-        "play_id": body.session_id,
+        "play_id": cleaner.play(body.session_id),
         "position_seconds": body.current_position_seconds,
         "watched_seconds": body.watch_time_seconds,
         "pauses": body.pause_count,

@@ -61,7 +61,7 @@ def translate(record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Even
     if not record.sid:
         return (_unattributed(record, player),)
     said = dict(_about(cleaner.client(sender.user_agent, sender.country), player))
-    said["play_id"] = _name(record.sid, cleaner)
+    said["play_id"] = cleaner.play(_name(record.sid, cleaner))
     if record.cid:
         said["video_id"] = _name(record.cid, cleaner)
     if record.cdn:
