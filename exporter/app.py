@@ -44,7 +44,7 @@ from exporter.journal import Journal
 from exporter.metric import Gauge
 from exporter.pipeline import Pipeline
 from exporter.privacy import Privacy
-from exporter.receiver import Receiver
+from exporter.receiver import Readers, Receiver
 from exporter.record import Codec
 from exporter.reports.reporting import Reporting
 from exporter.sessions import Sessions
@@ -185,7 +185,7 @@ class Application:
             key.rotate(settings.directory)
             audit.write(settings.directory, "key.replaced", {"after_days": settings.key_days}, now)
         own = key.load(settings.directory)
-        for cleaner in (self._cleaner, self._nameless):
+        for cleaner in (self._cleaner, self._nameless, self._replayed):
             cleaner.rekey(own)
 
     def _write_audit(self) -> None:
@@ -229,17 +229,22 @@ class Application:
         cleaner = Privacy(settings.lists, own, words=words)
         self._cleaner, self._prober = cleaner, probes.Prober(settings.probes)
         self._nameless = Privacy(settings.lists, own, nameless=True, words=words)
+        self._replayed = Privacy(settings.lists, own, replayed=True, words=words)
         await self._look_at_key()
         # The first user agent loads the patterns of all, which takes a fifth of a second.
         cleaner.client("Mozilla/5.0")
+
+        def readers(cleaner: Privacy) -> Readers:
+            return Readers(formats(DOMAINS, cleaner, clients), cleaner)
+
         receiver = Receiver(
             engine=engine,
-            formats=formats(DOMAINS, cleaner, clients),
-            nameless=formats(DOMAINS, self._nameless, clients),
+            named=readers(cleaner),
+            nameless=readers(self._nameless),
+            replayed=readers(self._replayed),
             schema=Native(DOMAINS, cleaner).schema(),
             settings=settings.receiver,
             consent=settings.consent,
-            person=cleaner.person,
         )
         public = await _listen(
             receiver.handle,

@@ -1,7 +1,8 @@
 """``python -m exporter dead-letters list|show|replay|purge``: what was refused, and what for.
 
 Works while the instance runs: it reads its state file, and replays through its public port like
-any other client, so what is understood by now is journaled, deduplicated and counted as ever.
+any other client, so what is understood by now is journaled, deduplicated and counted as ever. But
+it proves that it has the key, so that who is named by a hash is taken for whose hash it is.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from exporter import audit
+from exporter import audit, key
 from exporter.catalogue import DEFAULTS
 from exporter.events import DOMAINS
 from exporter.formats import formats
 from exporter.formats.format import Format
 from exporter.privacy import Privacy
+from exporter.receiver import REPLAYED
 from exporter.settings import Settings
 from exporter.telemetry import Rejection
 
@@ -172,13 +174,16 @@ async def _replay(
     host = "127.0.0.1" if receiver.host in ANYWHERE else receiver.host
     base = url or f"http://{f'[{host}]' if ':' in host else host}:{receiver.port}"
     headers = {"X-API-Key": receiver.keys[0].get_secret_value()} if receiver.keys else {}
-    # What a part stands in does not depend on lists or the key of people.
-    readers = formats(DOMAINS, Privacy(DEFAULTS, bytes(32)), settings.clients())
+    # What a part stands in does not depend on lists.
+    own = Privacy(DEFAULTS, key.load(settings.journal.directory))
+    readers = formats(DOMAINS, own, settings.clients())
     taken: list[int] = []
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
             for letter in letters:
-                why = _unsendable(letter, readers) or await _send(session, base, letter, readers)
+                why = _unsendable(letter, readers) or await _send(
+                    session, base, letter, readers, own
+                )
                 sys.stdout.write(f"{letter.number:6}  {why or 'taken'}\n")
                 if not why:
                     taken.append(letter.number)
@@ -204,14 +209,19 @@ def _unsendable(letter: Letter, readers: Mapping[str, Format]) -> str:
 
 
 async def _send(
-    session: aiohttp.ClientSession, base: str, letter: Letter, readers: Mapping[str, Format]
+    session: aiohttp.ClientSession,
+    base: str,
+    letter: Letter,
+    readers: Mapping[str, Format],
+    own: Privacy,
 ) -> str:
     """Why it was not taken, or nothing."""
     body = letter.sample.encode()
     if letter.part:
         body = readers[letter.path].alone(letter.path, body)
+    headers = {REPLAYED: own.proof(letter.path, body)}
     async with session.post(
-        base + letter.path, data=body, skip_auto_headers=["Content-Type"]
+        base + letter.path, data=body, headers=headers, skip_auto_headers=["Content-Type"]
     ) as got:
         answer: Any = await got.json() if got.content_type == "application/json" else {}
         refused = answer.get("rejected") if isinstance(answer, dict) else None

@@ -119,6 +119,9 @@ _NAMED: Final = re.compile(
 _ID: Final = re.compile(
     r"\b\w{0,40}id\"?\s{0,8}[:=]\s{0,8}\"[A-Za-z0-9._:\-]{1,128}\"", re.IGNORECASE | re.ASCII
 )
+MARK: Final = "#"
+"""Before a hash in what is kept of a refused beacon: no id that is kept there begins with it."""
+_MARKED: Final = re.compile(rf"{MARK}([0-9a-f]{{16}})")
 _HEX: Final = re.compile(r"\b[0-9a-f]{6,}\b", re.IGNORECASE)
 
 
@@ -126,6 +129,7 @@ class Privacy:
     """The rules of one deployment; see :class:`exporter.event.Cleaner` for the contract.
 
     ``nameless`` is for beacons of people who did not consent: they are counted without identity.
+    ``replayed`` is for those that were refused and come again: who they name is hashed already.
     """
 
     def __init__(
@@ -134,9 +138,11 @@ class Privacy:
         key: bytes,
         *,
         nameless: bool = False,
+        replayed: bool = False,
         words: Iterable[str] = (),
     ) -> None:
         self._nameless = nameless
+        self._replayed = replayed
         self._words = WORDS | {word.lower() for word in words}
         self._templates = {
             kind: tuple((re.compile(_pattern(path)), path) for path in lists[kind])
@@ -184,11 +190,24 @@ class Privacy:
 
     def who(self, name: str | None) -> str | None:
         """As :meth:`person`, of people and their sessions alone."""
-        return None if name is None or self._nameless else self.person(name)
+        return None if name is None or self._nameless else self._hashed(name)
+
+    def _hashed(self, name: str) -> str:
+        known = _MARKED.fullmatch(name) if self._replayed else None
+        return self.person(name) if known is None else known[1]
 
     def play(self, play_id: str) -> str:
         """As it is, or its hash, which no name of a person has."""
         return self.person(f"play\0{play_id}") if self._nameless else play_id
+
+    def proof(self, path: str, body: bytes) -> str:
+        """What only who can read the key can say of a beacon: that it was kept here."""
+        said = path.encode() + b"\0" + body
+        return blake2b(said, key=self._key, person=b"replayed", digest_size=16).hexdigest()
+
+    def scrubbed(self, text: str) -> str:
+        """What may be kept of a refused beacon (:func:`scrub_beacon`)."""
+        return scrub_beacon(text, self._hashed)
 
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits; empty for an empty text."""
@@ -287,10 +306,10 @@ def scrub_beacon(text: str, person: Callable[[str], str]) -> str:
     """``text``, a refused beacon, so that it can still be read, and counted once it is understood.
 
     Ids of things stay, or nothing would belong together; what names a person becomes a keyed
-    hash; what people wrote, addresses, queries and tokens are gone.
+    hash, marked as one; what people wrote, addresses, queries and tokens are gone.
     """
     text = _AGENT.sub("[agent]", text)
-    text = _NAMED.sub(lambda found: f'{found[1]}"{person(found[2] or found[3])}"', text)
+    text = _NAMED.sub(lambda found: f'{found[1]}"{MARK}{person(found[2] or found[3])}"', text)
     clean, end = [], 0
     for found in _ID.finditer(text):
         if _ADDRESS.search(found[0]) is None:

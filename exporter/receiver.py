@@ -13,7 +13,7 @@ import math
 import time
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -37,7 +37,7 @@ from exporter.engine import Engine, NotWrittenError
 from exporter.event import trial_of
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender
 from exporter.limits import Buckets, Limits
-from exporter.privacy import scrub_beacon
+from exporter.privacy import Privacy
 from exporter.record import Refusal
 from exporter.settings import Consent
 from exporter.settings import Receiver as ReceiverSettings
@@ -87,6 +87,15 @@ _EMPTY: Final[Mapping[str, str]] = {}
 _CONSENT: Final = istr("X-Consent")
 _GPC: Final = istr("Sec-GPC")
 _DNT: Final = istr("DNT")
+REPLAYED: Final = istr("X-Replayed")
+"""The header of what was refused and is sent again, with :meth:`.Privacy.proof` of it."""
+
+
+class Readers(NamedTuple):
+    """Who reads the beacons of some people, by path, and what takes out of them who that is."""
+
+    formats: Mapping[str, Format]
+    cleaner: Privacy
 
 
 class _Place(NamedTuple):
@@ -125,16 +134,16 @@ class Receiver:
         self,
         *,
         engine: Engine,
-        formats: Mapping[str, Format],
-        nameless: Mapping[str, Format],
+        named: Readers,
+        nameless: Readers,
+        replayed: Readers,
         schema: bytes,
         settings: ReceiverSettings,
         consent: Consent,
-        person: Callable[[str], str],
     ) -> None:
-        self._person = person
+        formats = named.formats
+        self._named, self._nameless, self._replayed = named, nameless, replayed
         self._consent = consent
-        self._nameless = nameless
         self._engine = engine
         self._places = {path: _place(path, form, settings) for path, form in formats.items()}
         self._schema = schema
@@ -290,12 +299,7 @@ class Receiver:
     def _parsed(
         self, place: _Place, request: web.BaseRequest, body: bytes
     ) -> tuple[Format, Parsed]:
-        form = place.form
-        if not self._has_consent(request):
-            form = self._nameless[place.path]
-            if self._consent.without == "nothing":
-                reply = form.reply(body, self._sender(place, request))
-                raise RefusedError(Rejection.NO_CONSENT, reply=reply)
+        form = self._reader(place, request, body)
         try:
             parsed = form.parse(body, self._sender(place, request))
         except RefusedError as refusal:
@@ -308,6 +312,22 @@ class Receiver:
             query = request.query
             parsed = parsed.tried(trial_of(query.get("experiment"), query.get("variant")))
         return form, parsed
+
+    def _reader(self, place: _Place, request: web.BaseRequest, body: bytes) -> Format:
+        """The format at a path for who consented, for who did not, or for what comes again."""
+        given = request.headers.get(REPLAYED)
+        if given is not None:
+            proof = self._named.cleaner.proof(place.path, body).encode()
+            if not hmac.compare_digest(given.encode(errors="backslashreplace"), proof):
+                raise RefusedError(Rejection.UNAUTHORISED)
+            return self._replayed.formats[place.path]
+        if self._has_consent(request):
+            return place.form
+        form = self._nameless.formats[place.path]
+        if self._consent.without == "nothing":
+            reply = form.reply(body, self._sender(place, request))
+            raise RefusedError(Rejection.NO_CONSENT, reply=reply)
+        return form
 
     def _failure(
         self, place: _Place, request: web.BaseRequest, error: Exception
@@ -347,9 +367,10 @@ class Receiver:
         """
         if not body or place.form.private or not self._engine.wants_samples:
             return Refusal(reason, place.path)
-        if not self._has_consent(request):
+        readers = self._replayed if REPLAYED in request.headers else self._named
+        if readers is self._named and not self._has_consent(request):
             return Refusal(reason, place.path)
-        sample = scrub_beacon(body[:SAMPLE].decode(errors="replace"), self._person)
+        sample = readers.cleaner.scrubbed(body[:SAMPLE].decode(errors="replace"))
         return Refusal(reason, place.path, sample, whole=len(body) <= SAMPLE, part=part)
 
     def _unavailable(self, form: Format) -> web.Response | Prepared:

@@ -233,3 +233,105 @@ async def test_a_folder_without_a_state_is_named(app: Running, tmp_path: Path) -
 
     with pytest.raises(dead_letters.UnreadableLettersError, match=r"state\.db does not exist"):
         await dead_letters.run(settings, parser.parse_args(["list"]), time.time)
+
+
+# -- whoever is named by a hash --------------------------------------------------------------------
+
+VIEW = "/api/analytics/video-view"
+WATCHED = {"session_id": "p1", "video_id": 7.5, "user_id": "canary-user"}
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views and pages are refused, as by a release that had a defect."""
+
+    def refuse(decoder: Any, body: bytes) -> Any:
+        if b"canary" in body and not body.startswith(b'{"events"'):
+            raise RefusedError(Rejection.INVALID)
+        return decode(decoder, body)
+
+    for module in ("native", "trackers"):
+        monkeypatch.setattr(f"exporter.formats.{module}.decode", refuse)
+
+
+def held(app: Running) -> str:
+    """All states."""
+    sessions = app.engine.pipeline.sessions
+    return repr([item for bodies in sessions.asleep for item in bodies.items()])
+
+
+NAMED: list[tuple[str, dict[str, Any]]] = [
+    (VIEW, {**WATCHED, "video_id": "v1"}),
+    (
+        "/v1/events",
+        {"events": [{"type": "web.page_viewed", "user_id": "canary-user", "session_id": "s1"}]},
+    ),
+]
+
+
+@pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize(("path", "body"), NAMED, ids=["view", "page"])
+async def test_who_is_replayed_is_who_they_were(
+    app: Running, run: Run, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any]
+) -> None:
+    await refused(app, path, body)
+    monkeypatch.undo()
+    assert await run("replay", "--url", app.public) == 0
+    await app.engine.checkpoint()
+
+    person = app.application._cleaner.person
+    assert person("canary-user") in held(app)
+    assert person(person("canary-user")) not in held(app)
+    assert person(f"#{person('canary-user')}") not in held(app)
+
+
+async def test_who_is_refused_again_is_who_they_were_and_no_second_letter(
+    app: Running, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await refused(app, VIEW, WATCHED)
+    assert await run("replay", "--url", app.public) == 1
+    app.engine.tick()
+    await app.counted()
+    await app.engine.checkpoint()
+    capsys.readouterr()
+
+    await run("show", "--json")
+    (letter,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert letter["times"] == 2
+    assert app.application._cleaner.person("canary-user") in letter["sample"]
+
+
+@pytest.mark.parametrize("name", ["0123456789abcdef", "#0123456789abcdef"])
+async def test_a_name_that_looks_like_a_hash_is_hashed_all_the_same(
+    app: Running, name: str
+) -> None:
+    await app.post(VIEW, {**WATCHED, "video_id": "v1", "user_id": name})
+    await app.engine.checkpoint()
+
+    assert app.application._cleaner.person(name) in held(app)
+    assert "0123456789abcdef" not in held(app)
+
+
+async def test_what_is_replayed_needs_no_consent_that_is_said(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start(consent={"required": True})
+    body = json.dumps({**WATCHED, "video_id": "v1", "user_id": "#0123456789abcdef"}).encode()
+    proof = app.application._cleaner.proof(VIEW, body)
+
+    assert (await app.post(VIEW, body, headers={"X-Replayed": proof})).status == 202
+    await app.engine.checkpoint()
+    assert "0123456789abcdef" in held(app)
+
+
+@pytest.mark.parametrize("wrong", ["", "0" * 32, "\xff", "another body", "another path"])
+async def test_who_does_not_have_the_key_replays_nothing(app: Running, wrong: str) -> None:
+    body = json.dumps({**WATCHED, "video_id": "v1"}).encode()
+    proofs = {
+        "another body": app.application._cleaner.proof(VIEW, body + b" "),
+        "another path": app.application._cleaner.proof("/v1/events", body),
+    }
+    answer = await app.post(VIEW, body, headers={"X-Replayed": proofs.get(wrong, wrong)})
+
+    assert answer.status == 401
+    assert app.application.state.dead_letters() == 0
