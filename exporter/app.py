@@ -74,6 +74,9 @@ MOST_OPERATORS = 100
 OPERATOR_SECONDS = 10.0
 """Connections of the operations port, and how long one has for its request."""
 
+MOST_ASKED = 65_536
+"""Bytes of a request there: fifty people to forget, by all the names that they have."""
+
 STOP_SECONDS = 1.0
 """How long it waits for timers that are, such as a delivery to a sink that hangs."""
 
@@ -222,6 +225,7 @@ class Application:
             settings.operations.port,
             setting="EXPORTER_OPERATIONS__PORT",
             crowd=Crowd(MOST_OPERATORS, OPERATOR_SECONDS, self._cut),
+            most_bytes=MOST_ASKED,
             tls=tls(settings.operations),
         )
         own = key.load(settings.journal.directory)
@@ -398,7 +402,7 @@ async def _listen(
     setting: str,
     crowd: Crowd,
     keepalive_timeout: float = 75.0,
-    most_bytes: int = 1024,
+    most_bytes: int,
     tls: ssl.SSLContext | None = None,
     at_once: AtOnce | None = None,
 ) -> tuple[web.ServerRunner, int]:

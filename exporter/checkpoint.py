@@ -8,8 +8,9 @@ position gives the same numbers again. Only what changed is written.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from exporter.database import Kind, transaction
-from exporter.record import Refusal
+from exporter.record import FORGOTTEN, Refusal
 from exporter.roster import Value
 
 
@@ -30,10 +31,10 @@ class UnreadableStateError(Exception):
 
 
 class Parcel(NamedTuple):
-    """The oldest lines of the outbox; ``last`` is the number of the last row they come from."""
+    """The oldest lines of the outbox; ``rows`` are those they come from, with so many of each."""
 
-    last: int
     lines: tuple[str, ...]
+    rows: tuple[tuple[int, int], ...]
 
 
 class Backlog(NamedTuple):
@@ -82,9 +83,6 @@ class Saved:
 
 PARCEL_POINTS: Final = 5000
 """Points in one row of the outbox, and in one delivery, at the most."""
-
-FORGOTTEN: Final = "forgotten"
-"""What a point says instead of somebody's hash."""
 
 MOST_DEAD_LETTERS: Final = 10_000
 MOST_SET_ASIDE: Final = 10_000
@@ -255,13 +253,15 @@ class StateFile:
         (count,) = self._db.execute("SELECT count(*) FROM dead_letter").fetchone()
         return int(count)
 
-    def forget(self, people: Sequence[str]) -> int:
-        """Take hashes out of what waits and what was refused; returns how many points had one."""
+    def forget(self, people: Sequence[str], plays: Sequence[str], names: Sequence[str]) -> int:
+        """Take people, by hash, and plays, by id, out of what waits; how many points had one.
+
+        What was refused goes where it holds such a hash, or a name as a whole value.
+        """
 
         def forget() -> int:
             points = 0
-            for person in people:
-                said = _said(person)
+            for said, instead in _sayings(people, plays):
                 for table, column, change in _NAMING:
                     rows = self._db.execute(
                         f"SELECT number, {column} FROM {table} WHERE instr({column}, ?)",  # noqa: S608
@@ -270,9 +270,14 @@ class StateFile:
                     points += sum(text.count(said) for _, text in rows)
                     self._db.executemany(
                         change,
-                        [(without(text, person), number) for number, text in rows],
+                        [(text.replace(said, instead), number) for number, text in rows],
                     )
-                self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (person,))
+            for person in people:
+                self._db.execute(
+                    "UPDATE set_aside SET reason = ? WHERE instr(reason, ?)", (FORGOTTEN, person)
+                )
+            for held in (*people, *(each for name in names for each in _quoted(name))):
+                self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (held,))
             return points
 
         return transaction(self._db, forget)
@@ -285,24 +290,34 @@ class StateFile:
 
     def next_parcel(self) -> Parcel | None:
         """The oldest lines that wait."""
-        last, lines = 0, list[str]()
+        rows, lines = list[tuple[int, int]](), list[str]()
         for number, points, text in self._db.execute(
             "SELECT number, points, lines FROM outbox ORDER BY number"
         ):
             if lines and len(lines) + points > PARCEL_POINTS:
                 break
-            last = number
+            rows.append((number, points))
             lines += text.split("\n")
-        return Parcel(last, tuple(lines)) if lines else None
+        return Parcel(tuple(lines), tuple(rows)) if lines else None
 
-    def delivered(self, last: int, refused: Sequence[tuple[str, str]], now: float) -> None:
-        """Take a parcel out of the outbox; lines that the sink refused, with why, are set aside."""
+    def delivered(self, parcel: Parcel, refused: Sequence[tuple[str, str]], now: float) -> None:
+        """Take a parcel out of the outbox; lines that the sink refused, with why, are set aside.
+
+        They are so as they are now: somebody may have been forgotten since they were sent.
+        """
 
         def done() -> None:
-            self._db.execute("DELETE FROM outbox WHERE number <= ?", (last,))
+            current = self._current(parcel) if refused else {}
+            self._db.executemany(
+                "DELETE FROM outbox WHERE number = ?", [(number,) for number, _ in parcel.rows]
+            )
             self._db.executemany(
                 "INSERT INTO set_aside (at, reason, line) VALUES (?, ?, ?)",
-                [(now, reason, line) for line, reason in refused],
+                [
+                    (now, reason if current[line] == line else FORGOTTEN, current[line])
+                    for line, reason in refused
+                    if line in current
+                ],
             )
             self._db.execute(
                 "DELETE FROM set_aside WHERE number <= (SELECT max(number) FROM set_aside) - ?",
@@ -311,21 +326,45 @@ class StateFile:
 
         transaction(self._db, done)
 
+    def _current(self, parcel: Parcel) -> dict[str, str]:
+        """What a line of a parcel says now; not those whose row is gone, as the outbox was full."""
+        current, place = dict[str, str](), 0
+        for number, points in parcel.rows:
+            sent = parcel.lines[place : place + points]
+            place += points
+            for (text,) in self._db.execute("SELECT lines FROM outbox WHERE number = ?", (number,)):
+                current |= zip(sent, text.split("\n"), strict=True)
+        return current
+
 
 _NAMING: Final = (
     ("outbox", "lines", "UPDATE outbox SET lines = ?1, bytes = length(?1) WHERE number = ?2"),
-    ("set_aside", "line", "UPDATE set_aside SET line = ?1 WHERE number = ?2"),
+    # The sink's words quote the line, or as much of it as there is room for.
+    ("set_aside", "line", "UPDATE set_aside SET line = ?1, reason = 'forgotten' WHERE number = ?2"),
 )
 """Where points wait: the table, the column that holds them, and how one row is changed."""
 
 
-def without(lines: str, person: str) -> str:
-    """Lines that do not say a person's hash."""
-    return lines.replace(_said(person), _said(FORGOTTEN))
+def without(lines: str, people: Iterable[str], plays: Iterable[str]) -> str:
+    """Lines that name none of some people, by hash, and none of some plays, by id."""
+    for said, instead in _sayings(people, plays):
+        lines = lines.replace(said, instead)
+    return lines
 
 
-def _said(text: str) -> str:
-    return f'="{text}"'
+def _sayings(people: Iterable[str], plays: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What a line says of them, and what it says instead."""
+    for person in people:
+        yield f'="{person}"', f'="{FORGOTTEN}"'
+    for play in plays:
+        yield f'play_id="{play}"', f'play_id="{FORGOTTEN}"'
+
+
+def _quoted(name: str) -> Iterator[str]:
+    """A name as a whole value, as JSON writes it, JSON within JSON, and Python."""
+    for text in {json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}:
+        for quote in ('"', r"\"", "'"):
+            yield f"{quote}{text}{quote}"
 
 
 def _digest(refusal: Refusal) -> bytes:

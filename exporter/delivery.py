@@ -47,9 +47,7 @@ class Delivery:
             return self._later(SinkError.UNREACHABLE, error)
         except SinkBusyError as error:
             return self._later(SinkError.BUSY, error)
-        await engine.in_state_thread(
-            self._state.delivered, parcel.last, refused, engine.clock.now()
-        )
+        await engine.in_state_thread(self._state.delivered, parcel, refused, engine.clock.now())
         engine.backlog = await engine.in_state_thread(self._state.backlog)
         self._count(len(parcel.lines), len(refused))
         self._now("ok")

@@ -22,7 +22,7 @@ import msgspec
 from exporter import telemetry
 from exporter.checkpoint import Backlog, Snapshot, StateFile, UnreadableStateError, without
 from exporter.clock import Clock
-from exporter.event import Event, Point
+from exporter.event import Event, Point, is_name
 from exporter.journal import Commit, Journal
 from exporter.pipeline import Pipeline
 from exporter.record import Entry, Refusal
@@ -158,20 +158,23 @@ class Engine:
         self._append(self._turned_away.entry(self.clock.now(), events), future)
         return future
 
-    async def forget(self, people: tuple[str, ...]) -> int:
-        """Keep nothing of somebody, by hash, from here on; returns how many points lost a name.
+    async def forget(self, people: tuple[str, ...], names: tuple[str, ...] = ()) -> int:
+        """Keep nothing of somebody from here on; returns how many points lost a name.
 
+        Who it is, ``people`` say by hash, and ``names`` as it was sent: it may be the id of a play.
         NotWrittenError if that cannot be written down.
         """
+        plays = tuple(filter(is_name, names))
         future = self._loop.create_future()
         entry = self._turned_away.entry(self.clock.now(), ())
-        self._append(msgspec.structs.replace(entry, forgotten=people), future)
+        entry = msgspec.structs.replace(entry, forgotten=people, plays=plays)
+        self._append(entry, future)
         await future
         # From now on what is kept no longer comes out of the journal, where the hash still is.
         position = self.applied
         while self._saved < position:
             await self.checkpoint()
-        return await self.in_state_thread(self._state.forget, people)
+        return await self.in_state_thread(self._state.forget, people, plays, names)
 
     def turn_away(self, refusals: Sequence[Refusal] = (), *, limited: int = 0) -> None:
         """Count what was not taken; it is written down with the next entry."""
@@ -278,8 +281,8 @@ class Engine:
         pipeline = self.pipeline
         try:
             repeats = pipeline.apply(entry)
-            if pipeline.points or entry.forgotten:
-                self._tell(entry.forgotten)
+            if pipeline.points or entry.forgotten or entry.plays:
+                self._tell(entry)
         except Exception:
             # One entry that the code cannot digest must not stop the counting of all others,
             # now or at every start; what it is stays in the journal's log line and the counter.
@@ -288,13 +291,13 @@ class Engine:
             return 0
         return repeats
 
-    def _tell(self, forgotten: Iterable[str]) -> None:
+    def _tell(self, entry: Entry) -> None:
         """Write points as lines at once: thousands of them, kept, would hold up a checkpoint."""
         points = self.pipeline.points
         while points:
             self._lines.append(self._line(*points.popleft()))
-        for person in forgotten:
-            self._lines = [without(line, person) for line in self._lines]
+        if entry.forgotten or entry.plays:
+            self._lines = [without(line, entry.forgotten, entry.plays) for line in self._lines]
 
     async def checkpoint(self) -> None:
         """Save what changed since the last checkpoint; what fails is tried again as it is."""

@@ -1,7 +1,8 @@
 """``python -m exporter forget --viewer NAME``: nothing that is kept names somebody any more.
 
-The running instance takes their hash out of its states and of what waits; what InfluxDB holds is
-written again with another word in its place. What was counted stays counted.
+The running instance takes their hash out of its states and of what waits, and the play out of
+both whose id the name is; what InfluxDB holds is written again with another word in its place. What
+was counted stays counted.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ import argparse
 import asyncio
 import ssl
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 
 from exporter import audit, key
-from exporter.checkpoint import FORGOTTEN
 from exporter.event import Point
+from exporter.health import People
+from exporter.influxql import QuestionError, ask, literal
 from exporter.privacy import Privacy
-from exporter.settings import Influx, Operations, Settings
+from exporter.record import FORGOTTEN
+from exporter.settings import Influx, Operations, Settings, without_password
 from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError
 from exporter.sinks.influx import InfluxSink, line
 
@@ -28,8 +32,10 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 PASSES: Final = 5
 """Looks at InfluxDB: what was on its way there is written after the first."""
 
-NAMING: Final = (("play", "viewer"),)
+NAMING: Final = (("play", "viewer"), ("play", "play_id"))
 """The measurements with a field that tells people apart, and the field."""
+
+WHAT: Final = "people.forgotten"
 
 
 class _FailedError(Exception):
@@ -54,22 +60,27 @@ async def run(settings: Settings, said: argparse.Namespace, now: Callable[[], fl
     """Do it; 1 where a part could not be done, which is then said."""
     directory = settings.journal.directory
     own = Privacy(settings.lists, key.load(directory))
-    hashes = [own.person(name) for name in said.viewer]
+    names = tuple(said.viewer)
+    people = People(tuple(each for name in names for each in own.traces(name)), names)
+    # Who it was is just what must not be written down.
+    details: dict[str, int | str] = {"people": len(names)}
     try:
-        waiting = await _ask_instance(settings.operations, said.url, hashes)
-        written = await _rename(settings.influx, hashes)
+        details["points_waiting"] = waiting = await _ask_instance(
+            settings.operations, said.url, people
+        )
+        details["points_in_influx"] = written = await _rename(settings.influx, people)
     except _FailedError as error:
         sys.stderr.write(f"{error}\n")
+        if "points_waiting" in details:
+            audit.write(directory, WHAT, {**details, "not_done": "InfluxDB"}, now())
         return 1
-    # Who it was is just what must not be written down.
-    details = {"people": len(hashes), "points_waiting": waiting, "points_in_influx": written}
-    audit.write(directory, "people.forgotten", details, now())
+    audit.write(directory, WHAT, details, now())
     where = "no InfluxDB is configured" if not settings.influx.url else f"{written} in InfluxDB"
     sys.stdout.write(f"forgotten: {waiting} points that wait, {where}\n")
     return 0
 
 
-async def _ask_instance(operations: Operations, url: str | None, hashes: Sequence[str]) -> int:
+async def _ask_instance(operations: Operations, url: str | None, people: People) -> int:
     host = f"[{operations.host}]" if ":" in operations.host else operations.host
     scheme = "http" if operations.certificate is None else "https"
     base = url or f"{scheme}://{host}:{operations.port}"
@@ -79,7 +90,9 @@ async def _ask_instance(operations: Operations, url: str | None, hashes: Sequenc
     try:
         async with (
             aiohttp.ClientSession(timeout=TIMEOUT) as session,
-            session.post(f"{base}/forget", json=hashes, headers=headers, ssl=trust) as answer,
+            session.post(
+                f"{base}/forget", json=msgspec.to_builtins(people), headers=headers, ssl=trust
+            ) as answer,
         ):
             if answer.status != HTTPStatus.OK:
                 raise _FailedError(f"{base}: {answer.status}; nothing was forgotten")
@@ -98,8 +111,8 @@ def _trusting(operations: Operations) -> ssl.SSLContext:
     return context
 
 
-async def _rename(influx: Influx, hashes: Sequence[str]) -> int:
-    """Write the points that hold a hash again; how many."""
+async def _rename(influx: Influx, people: People) -> int:
+    """Write the points that hold a hash or a name again; how many."""
     if not influx.url:
         return 0
     written = 0
@@ -113,39 +126,38 @@ async def _rename(influx: Influx, hashes: Sequence[str]) -> int:
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             for look in range(PASSES):
-                lines = await _naming(session, influx, hashes)
+                lines = await _naming(session, influx, people)
                 if lines:
                     await sink.write(lines)
                     written += len(lines)
                 elif look:
                     break
                 await asyncio.sleep(influx.every_seconds)
-    except (SinkAwayError, SinkBusyError, SinkRefusedError, aiohttp.ClientError) as error:
+    except (
+        SinkAwayError,
+        SinkBusyError,
+        SinkRefusedError,
+        QuestionError,
+        aiohttp.ClientError,
+        TimeoutError,
+    ) as error:
         raise _FailedError(
-            f"{influx.url}: {error}; what waited is forgotten, InfluxDB is not done: try again"
+            f"{without_password(influx.url)}: {error or 'no answer in time'}; "
+            "what waited is forgotten, InfluxDB is not done: try again"
         ) from error
     finally:
         await sink.close()
     return written
 
 
-async def _naming(
-    session: aiohttp.ClientSession, influx: Influx, hashes: Sequence[str]
-) -> list[str]:
-    """The points with one of the hashes, as lines that have another word in its place."""
+async def _naming(session: aiohttp.ClientSession, influx: Influx, people: People) -> list[str]:
+    """The points with a hash or a name, as lines that have another word in its place."""
     lines = []
+    values = [literal(each) for each in (*people.hashes, *people.names)]
     for measurement, field in NAMING:
-        which = " OR ".join(f"\"{field}\" = '{each}'" for each in hashes)
+        which = " OR ".join(f'"{field}" = {value}' for value in values)
         asked = f'SELECT "{field}" FROM "{measurement}" WHERE {which} GROUP BY *'  # noqa: S608
-        async with session.get(
-            influx.url.rstrip("/") + "/query",
-            params={"db": influx.bucket, "q": asked, "epoch": "ns"},
-            headers=influx.authorisation(),
-        ) as answer:
-            if answer.status != HTTPStatus.OK:
-                raise SinkAwayError(f"status {answer.status}")
-            said: Any = await answer.json()
-        for series in said["results"][0].get("series", []):
+        for series in await ask(session, influx, asked, epoch="ns"):
             tags = tuple(series["tags"].items())
             for stamp, _ in series["values"]:
                 lines.append(line(Point(measurement, tags, ((field, FORGOTTEN),)), stamp))

@@ -20,13 +20,17 @@ from exporter.delivery import Delivery
 from exporter.engine import Engine, NotWrittenError
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
 
-MOST_PEOPLE: Final = 50
-"""Who can be forgotten at once: as many hashes as fit into a request."""
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
 
-_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
-_PEOPLE: Final = msgspec.json.Decoder(
-    Annotated[tuple[_Hash, ...], msgspec.Meta(min_length=1, max_length=MOST_PEOPLE)]
-)
+
+class People(msgspec.Struct, forbid_unknown_fields=True):
+    """Who is to be forgotten: the hashes of their names, and the names as they were sent."""
+
+    hashes: Annotated[tuple[_Hash, ...], msgspec.Meta(min_length=1)]
+    names: tuple[str, ...] = ()
+
+
+_PEOPLE: Final = msgspec.json.Decoder(People)
 
 
 class Health:
@@ -61,7 +65,7 @@ class Health:
         return not self._bearer or hmac.compare_digest(given, self._bearer)
 
     async def _forget(self, request: web.BaseRequest) -> web.Response:
-        """Hashes of people, of whom nothing is kept from now on."""
+        """People of whom nothing is kept from now on."""
         # A page cannot send JSON here without asking first, and nobody would answer it.
         if request.content_type != "application/json":
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_type")
@@ -75,7 +79,7 @@ class Health:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return problem(HTTPStatus.BAD_REQUEST, "invalid")
         try:
-            points = await self._engine.forget(people)
+            points = await self._engine.forget(people.hashes, people.names)
         except NotWrittenError:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=RETRY_SECONDS)
         return answer({"points": points})

@@ -26,6 +26,9 @@ MOST_TAG_VALUES: Final = 10_000
 MOST_FIELDS: Final = 200
 """Names that clients may bring into one measurement, in half a week."""
 
+PLAY: Final = "play"
+"""The lifecycle whose subjects are ids that players gave their viewers' sessions."""
+
 _OPEN: Final = frozenset(telemetry.OpenTag)
 
 
@@ -66,6 +69,8 @@ class Pipeline:
                 self._follow(*conclusion)
         for person in entry.forgotten:
             self.sessions.forget(person)
+        for play in entry.plays:
+            self.sessions.drop(PLAY, play)
         repeats = 0
         for event in entry.events:
             repeats += self._repeats(event)

@@ -24,6 +24,7 @@ from exporter.event import (
     L,
     Region,
     System,
+    is_name,
 )
 from exporter.metric import Listed, Page, Route
 from exporter.vocabulary import WORDS
@@ -195,6 +196,11 @@ class Privacy:
     def _hashed(self, name: str) -> str:
         known = _MARKED.fullmatch(name) if self._replayed else None
         return self.person(name) if known is None else known[1]
+
+    def traces(self, name: str) -> tuple[str, ...]:
+        """The hashes under which something may be kept of who, or whose session, has a name."""
+        play_id = name if is_name(name) else self.person(name)
+        return self.person(name), self.person(f"play\0{play_id}")
 
     def play(self, play_id: str) -> str:
         """As it is, or its hash, which no name of a person has."""

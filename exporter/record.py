@@ -16,6 +16,9 @@ from exporter.telemetry import Rejection
 
 VERSION: Final = 1
 
+FORGOTTEN: Final = "forgotten"
+"""What stands where somebody was named."""
+
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that was refused for good, with what is kept of it; ``count`` of the same kind.
@@ -37,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``at`` is server time in seconds since 1970, never before that of the entry before.
     ``limited`` and ``refused`` count whole beacons that got 429 and 503; ``forgotten`` are the
-    hashes of people of whom nothing may be kept from here on.
+    hashes of people, and ``plays`` the ids of plays, of whom nothing may be kept from here on.
     """
 
     at: float
@@ -46,6 +49,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     limited: int = 0
     refused: int = 0
     forgotten: tuple[str, ...] = ()
+    plays: tuple[str, ...] = ()
 
 
 class UnreadableJournalError(Exception):
@@ -73,6 +77,7 @@ class Codec:
                 ("limited", int, 0),
                 ("refused", int, 0),
                 ("forgotten", tuple[str, ...], ()),
+                ("plays", tuple[str, ...], ()),
             ],
             array_like=True,
         )

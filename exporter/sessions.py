@@ -15,6 +15,7 @@ import msgspec
 
 from exporter.asleep import Asleep
 from exporter.event import AS_SHIPPED, Choices, Event, Lifecycle, Moment, Patience, State
+from exporter.record import FORGOTTEN
 
 Key = tuple[int, str]
 """Which lifecycle, by its place, and which subject."""
@@ -215,24 +216,37 @@ class Sessions:
         """
         name = person.encode()
         self.lull()
-        keys = [key for key, state in self._awake.items() if state is not None]
-        keys += [
-            (place, subject)
+        awake = [(key, self._encoder.encode(state)) for key, state in self._awake.items() if state]
+        asleep = (
+            ((place, subject), body)
             for place, bodies in enumerate(self.asleep)
             for subject, body in bodies.items()
-            if (name in body or subject == person) and (place, subject) not in self._awake
-        ]
-        found = 0
-        for place, subject in keys:
-            state = self._state(place, subject)
-            if subject == person:
-                self._keep(place, subject, None, self.lifecycles[place].is_open(state))
-            elif _forget(state, person):
-                self._awake[place, subject] = state
+            if (place, subject) not in self._awake
+        )
+        found = [key for key, body in (*awake, *asleep) if name in body or person in key[1]]
+        for place, subject in found:
+            # A page view that has no name of its own has one that begins with its session's.
+            if person in subject:
+                self._drop(place, subject)
             else:
+                self._awake[place, subject] = _without(self._state(place, subject), person)
+        return len(found)
+
+    def drop(self, lifecycle: str, name: str) -> None:
+        """Forget a subject, and those of which its name is the first part (``name/…``)."""
+        self.lull()
+        for place, each in enumerate(self.lifecycles):
+            if each.name != lifecycle:
                 continue
-            found += 1
-        return found
+            awake = [subject for at, subject in self._awake if at == place]
+            for subject in {*awake, *self.asleep[place].stored}:
+                if f"{subject}/".startswith(f"{name}/"):
+                    self._drop(place, subject)
+
+    def _drop(self, place: int, subject: str) -> None:
+        state = self._state(place, subject)
+        if state is not None:
+            self._keep(place, subject, None, self.lifecycles[place].is_open(state))
 
     def changed(self) -> list[Change]:
         """What changed since the last call of this or of ``changing``."""
@@ -279,14 +293,21 @@ class Sessions:
                 self._due.push(state.later, place, subject)
 
 
-def _forget(state: msgspec.Struct, person: str) -> bool:
-    """Whether somebody's hash was in a state, or in what it is made of; it no longer is."""
-    found = False
-    for name in state.__struct_fields__:
-        value = getattr(state, name)
-        if value == person:
-            setattr(state, name, None)
-            found = True
-        elif isinstance(value, msgspec.Struct) and not value.__struct_config__.frozen:
-            found = _forget(value, person) or found
-    return found
+def _without(value: Any, person: str) -> Any:
+    """The value without somebody's hash, wherever in it that is."""
+    if isinstance(value, str) and person in value:
+        return value.replace(person, FORGOTTEN)
+    if isinstance(value, msgspec.Struct):
+        said = [(field, getattr(value, field.name)) for field in msgspec.structs.fields(value)]
+        changes = {
+            field.name: None if each == person and field.default is None else _without(each, person)
+            for field, each in said
+        }
+        return msgspec.structs.replace(value, **changes)
+    if isinstance(value, dict):
+        return {_without(key, person): _without(each, person) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        kept = [_without(each, person) for each in value]
+        make = getattr(value, "_make", type(value))
+        return make(kept)
+    return value

@@ -1,5 +1,6 @@
 """The state file: a whole checkpoint or the one before, the outbox, and who may open it."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -167,7 +168,7 @@ def test_lines_leave_the_outbox_in_the_order_in_which_they_came(state: StateFile
     assert parcel is not None
     assert parcel.lines == ("one", "two", "three")
     assert state.backlog() == Backlog(3, len("one\ntwothree"), 101.0)
-    state.delivered(parcel.last, [], 200.0)
+    state.delivered(parcel, [], 200.0)
     assert state.next_parcel() is None
 
 
@@ -176,7 +177,7 @@ def test_what_comes_while_a_parcel_is_under_way_stays(state: StateFile) -> None:
     parcel = state.next_parcel()
     assert parcel is not None
     state.save(snapshot(2, lines=["two"]))
-    state.delivered(parcel.last, [], 200.0)
+    state.delivered(parcel, [], 200.0)
 
     rest = state.next_parcel()
     assert rest is not None
@@ -195,7 +196,7 @@ def test_a_parcel_has_so_many_lines_at_the_most(
     while parcel := state.next_parcel():
         assert len(parcel.lines) <= 10
         found += parcel.lines
-        state.delivered(parcel.last, [], 200.0)
+        state.delivered(parcel, [], 200.0)
 
     assert found == lines
 
@@ -214,11 +215,59 @@ def test_what_a_sink_refuses_is_set_aside_with_its_reason(state: StateFile) -> N
     state.save(snapshot(1, lines=["good", "bad"]))
     parcel = state.next_parcel()
     assert parcel is not None
-    state.delivered(parcel.last, [("bad", "400: field type conflict")], 200.0)
+    state.delivered(parcel, [("bad", "400: field type conflict")], 200.0)
 
     assert state.backlog().points == 0
     rows = state._db.execute("SELECT at, reason, line FROM set_aside").fetchall()
     assert rows == [(200.0, "400: field type conflict", "bad")]
+
+
+WHO = "0123456789abcdef"
+PLAYED = f'play viewer="{WHO}",play_id="p1" 1'
+NOBODY = 'play viewer="forgotten",play_id="forgotten" 1'
+
+
+def test_who_is_forgotten_while_a_line_is_under_way_is_not_in_it_when_it_is_set_aside(
+    state: StateFile,
+) -> None:
+    state.save(snapshot(1, lines=["one", PLAYED]))
+    state.save(snapshot(2, lines=["two"]))
+    parcel = state.next_parcel()
+    assert parcel is not None
+    assert state.forget([WHO], ["p1"], ["p1"]) == 2
+    why = "400: field type conflict"
+    refused = [("one", why), (PLAYED, f"400: cannot parse '{PLAYED}'"), ("two", why)]
+    state.delivered(parcel, refused, 200.0)
+
+    rows = state._db.execute("SELECT line, reason FROM set_aside ORDER BY number").fetchall()
+    assert rows == [("one", why), (NOBODY, "forgotten"), ("two", why)]
+
+
+def test_a_row_that_the_outbox_dropped_meanwhile_sets_nothing_aside(state: StateFile) -> None:
+    state.save(snapshot(1, lines=["one"]))
+    parcel = state.next_parcel()
+    assert parcel is not None
+    state.save(snapshot(2, lines=["x" * 10_000]))
+    state.delivered(parcel, [("one", "no")], 200.0)
+
+    assert state._db.execute("SELECT * FROM set_aside").fetchall() == []
+    assert state.backlog().points == 1
+
+
+@pytest.mark.parametrize(
+    "reason", [PLAYED, json.dumps({"message": PLAYED}), json.dumps(PLAYED)[:30]]
+)
+def test_what_the_sink_said_of_a_line_goes_with_whom_it_names(
+    state: StateFile, reason: str
+) -> None:
+    state.save(snapshot(1, lines=[PLAYED, "other"]))
+    parcel = state.next_parcel()
+    assert parcel is not None
+    state.delivered(parcel, [(PLAYED, reason), ("other", "no")], 200.0)
+    state.forget([WHO], ["p1"], [])
+
+    rows = state._db.execute("SELECT line, reason FROM set_aside ORDER BY number").fetchall()
+    assert rows == [(NOBODY, "forgotten"), ("other", "no")]
 
 
 def test_what_is_set_aside_does_not_grow_without_bounds(
@@ -226,7 +275,10 @@ def test_what_is_set_aside_does_not_grow_without_bounds(
 ) -> None:
     monkeypatch.setattr(checkpoint, "MOST_SET_ASIDE", 3)
     for number in range(1, 9):
-        state.delivered(0, [(f"line {number}", "no")], 200.0)
+        state.save(snapshot(number, lines=[f"line {number}"]))
+        parcel = state.next_parcel()
+        assert parcel is not None
+        state.delivered(parcel, [(f"line {number}", "no")], 200.0)
 
     rows = state._db.execute("SELECT line FROM set_aside ORDER BY number").fetchall()
     assert rows == [("line 6",), ("line 7",), ("line 8",)]

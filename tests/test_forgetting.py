@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from pydantic import SecretStr
 
 from exporter import audit, forgetting
-from exporter.checkpoint import FORGOTTEN
-from exporter.record import Entry
+from exporter.record import FORGOTTEN, Entry
 from exporter.settings import Influx, Operations
 from tests.apps import Running, Start
 from tests.dashboards.engines import InfluxDb, influxdb
-from tests.pipelines import CLEANER, Piped, codec
+from tests.pipelines import CLEANER, Piped, Saved, codec
 from tests.sinks.server import Sink
 
 SOMEBODY, OTHER = "canary-user", "other-user"
@@ -108,10 +110,82 @@ def test_a_session_that_is_forgotten_by_its_id_is_gone(piped: Piped) -> None:
 
 
 def test_a_record_of_forgetting_is_read_as_it_was_written() -> None:
-    entry = Entry(1.0, forgotten=("0123456789abcdef",))
+    entry = Entry(1.0, forgotten=("0123456789abcdef",), plays=("p1",))
 
     (read,) = codec().decode(1, codec().encode([entry]))
-    assert read.forgotten == entry.forgotten
+    assert (read.forgotten, read.plays) == (entry.forgotten, entry.plays)
+
+
+NAMED: dict[str, list[dict[str, Any]]] = {
+    "present": [page(SOMEBODY)],
+    "waiting": [{**page(SOMEBODY), "type": "web.vital_measured", "vital": "lcp", "value": 1}],
+    "value": [
+        {
+            "type": "web.vital_measured",
+            "user_id": SOMEBODY,
+            "vital": "lcp",
+            "value": 1,
+            "metric_id": "m",
+        }
+    ],
+    "play": [{"type": "playback.requested", "play_id": "p1", "viewer": SOMEBODY}],
+}
+
+
+@pytest.mark.parametrize("asleep", [False, True], ids=["awake", "asleep"])
+@pytest.mark.parametrize("events", NAMED.values(), ids=NAMED)
+def test_no_part_of_a_state_names_who_is_forgotten_and_it_can_still_be_read(
+    piped: Piped, events: list[dict[str, Any]], *, asleep: bool
+) -> None:
+    piped.tell(*events)
+    saved = Saved()
+    if asleep:
+        saved.save(piped)
+    forget(piped, SOMEBODY)
+    saved.save(piped)
+    restored = saved.restored()
+
+    for each in (piped, restored):
+        assert CLEANER.person(SOMEBODY) not in kept(each)
+        each.outlast()
+    assert piped.series() == restored.series()
+
+
+def test_a_page_view_that_is_named_by_a_session_goes_with_it(piped: Piped) -> None:
+    piped.tell({"type": "web.page_viewed", "session_id": "s"})
+    assert CLEANER.person("s") in kept(piped)
+    forget(piped, "s")
+
+    assert CLEANER.person("s") not in kept(piped)
+
+
+def test_a_play_that_is_forgotten_by_its_id_is_gone_and_nothing_else_of_that_name(
+    piped: Piped,
+) -> None:
+    for play in ("4711", "47111"):
+        piped.tell(
+            {"type": "playback.requested", "play_id": play},
+            {"type": "playback.sampled", "play_id": play, "video_id": "v1"},
+            {"type": "upload.started", "upload_id": play},
+        )
+    piped.apply(Entry(piped.now, plays=("4711",)))
+    sessions = piped.pipeline.sessions
+    sessions.changed()
+    held = {
+        (lifecycle.name, subject)
+        for lifecycle, bodies in zip(sessions.lifecycles, sessions.asleep, strict=True)
+        for subject, _ in bodies.items()
+        if "4711" in subject
+    }
+
+    assert held == {
+        ("upload", "4711"),
+        ("upload", "47111"),
+        ("play", "47111"),
+        ("play", "47111/v1"),
+    }
+    counts = {name: known for name, _, known in sessions.counts()}
+    assert counts["play"] == 2
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -171,6 +245,50 @@ async def test_nothing_on_the_disk_names_who_is_forgotten(
     assert "no InfluxDB is configured" in capsys.readouterr().out
 
 
+REFUSED: dict[str, Any] = {
+    "JSON": {"events": [{"type": "web.page_viewed", "session_id": "play-canary", "country": 7}]},
+    "JSON in JSON": {"errors": [{"type": [], "message": json.dumps({"sid": "play-canary"})}]},
+    "Python": {"errors": [{"type": [], "message": str({"sid": "play-canary"})}]},
+}
+
+
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
+async def test_what_was_refused_of_a_session_goes_with_it(app: Running, body: Any) -> None:
+    await app.post("/v1/events" if "events" in body else "/api/errors", body)
+    app.engine.tick()
+    await app.counted()
+    await app.engine.checkpoint()
+    assert app.application.state.dead_letters() == 1
+    assert "play-canary" in on_disk(app)
+
+    assert await run(app, "--viewer", "play") == 0
+    assert app.application.state.dead_letters() == 1
+    assert await run(app, "--viewer", "play-canary") == 0
+    assert app.application.state.dead_letters() == 0
+    assert "play-canary" not in on_disk(app)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-GPC": "1"}], ids=["consent", "none"])
+@pytest.mark.parametrize("session", ["play-canary", "canary@example.com"])
+async def test_a_play_is_forgotten_by_the_id_that_was_sent(
+    start: Start, session: str, headers: dict[str, str]
+) -> None:
+    app = await start(sessions={"settle_seconds": 0.0})
+    for event in ("init", "playing", "stopped"):
+        body = {"event": event, "sessionId": session, "timestamp": 1, "playhead": 1}
+        await app.post("/epas", body, headers=headers)
+    app.engine.tick()
+    await app.counted()
+    await app.engine.checkpoint()
+    cleaner = app.application._cleaner
+    names = {session, *cleaner.traces(session)}
+    assert any(f'play_id="{name}"' in on_disk(app) for name in names)
+
+    assert await run(app, "--viewer", session) == 0
+    assert not any(name in on_disk(app) for name in names)
+    assert f'play_id="{FORGOTTEN}"' in on_disk(app)
+
+
 async def test_the_audit_log_says_that_it_was_done_and_not_for_whom(
     app: Running, tmp_path: Path
 ) -> None:
@@ -220,6 +338,45 @@ async def test_points_that_were_delivered_lose_the_name_and_nothing_else(
     assert after == {**before, f"play-{SOMEBODY}": changed}
 
 
+async def test_a_point_that_was_delivered_loses_the_id_of_its_play(
+    start: Start, database: InfluxDb, sink: Sink
+) -> None:
+    app = await start(
+        sessions={"settle_seconds": 0.0}, influx=Influx(url=sink.url, every_seconds=0.1)
+    )
+    await finished(app)
+
+    def ids() -> set[str]:
+        series = database.query("SELECT play_id FROM play")
+        return {play_id for each in series for _, play_id in each["values"]}
+
+    async with asyncio.timeout(20):
+        while len(ids()) < 2:
+            app.engine.tick()
+            await asyncio.sleep(0.1)
+    names = (f"play-{SOMEBODY}", "O'Brien", "back\\slash'", "two\nlines")
+    assert await run(app, *(word for name in names for word in ("--viewer", name))) == 0
+
+    assert ids() == {FORGOTTEN, f"play-{OTHER}"}
+
+
+async def test_an_influxdb_that_does_not_understand_is_said_and_written_down(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(request: web.BaseRequest) -> web.Response:
+        return web.json_response({"results": [{"statement_id": 0, "error": "no such thing"}]})
+
+    async with RawTestServer(fail) as server:
+        app = await start(influx=Influx(url=str(server.make_url("")), every_seconds=0.1))
+        assert await run(app, "--viewer", SOMEBODY) == 1
+
+    assert "no such thing; what waited is forgotten, InfluxDB is not" in capsys.readouterr().err
+    *_, last = audit.read(tmp_path / "state")
+    said = json.loads(last.text)
+    assert said["what"] == "people.forgotten"
+    assert said["details"] == {"people": 1, "points_waiting": 0, "not_done": "InfluxDB"}
+
+
 async def test_an_instance_that_is_not_there_is_said(
     app: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,15 +395,18 @@ HASH = "0123456789abcdef"
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (f'["{HASH}"]', "application/json", 200),
-        (f'["{HASH}"]', "text/plain", 415),
-        ("[]", "application/json", 400),
-        ('["canary-user"]', "application/json", 400),
+        (f'{{"hashes":["{HASH}"]}}', "application/json", 200),
+        (f'{{"hashes":["{HASH}"],"names":["a b"]}}', "application/json", 200),
+        (f'{{"hashes":["{HASH}"]}}', "text/plain", 415),
+        ('{"hashes":[]}', "application/json", 400),
+        ('{"hashes":["canary-user"]}', "application/json", 400),
+        (f'{{"hashes":["{HASH}\\n"]}}', "application/json", 400),
+        (f'["{HASH}"]', "application/json", 400),
         ("{", "application/json", 400),
-        (f'["{HASH}"{" " * 2000}]', "application/json", 413),
+        (f'{{"hashes":["{HASH}"]{" " * 70_000}}}', "application/json", 413),
     ],
 )
-async def test_only_hashes_are_forgotten_and_no_page_can_ask(
+async def test_only_who_has_a_hash_is_forgotten_and_no_page_can_ask(
     app: Running, body: str, kind: str, status: int
 ) -> None:
     headers = {"Content-Type": kind}
@@ -257,7 +417,7 @@ async def test_only_hashes_are_forgotten_and_no_page_can_ask(
 
 async def test_the_token_is_asked_for(start: Start) -> None:
     app = await start(operations=Operations(port=0, token=SecretStr("a token")))
-    asked = app.ask("POST", f"{app.operations}/forget", json=[HASH])
+    asked = app.ask("POST", f"{app.operations}/forget", json={"hashes": [HASH]})
 
     assert (await asked).status == 401
     assert await run(app, "--viewer", "x") == 0
@@ -265,6 +425,6 @@ async def test_the_token_is_asked_for(start: Start) -> None:
 
 async def test_what_cannot_be_written_down_is_not_done(app: Running) -> None:
     app.engine.journal._db.execute("PRAGMA query_only=1")
-    answer = await app.ask("POST", f"{app.operations}/forget", json=[HASH])
+    answer = await app.ask("POST", f"{app.operations}/forget", json={"hashes": [HASH]})
 
     assert answer.status == 503

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import aiohttp
 
+from exporter.influxql import ask
 from exporter.reports.quantity import Quantity, Unit
 from exporter.reports.questions import Period
 from exporter.reports.report import Column, Table
@@ -47,7 +47,7 @@ async def details(
     found: dict[str, Table | str] = {}
     for name, statement in statements.items():
         try:
-            series = await _ask(http, settings, statement)
+            series = await ask(http, settings, statement, epoch="s")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
             why = str(failure) if isinstance(failure, ValueError) else type(failure).__name__
             found[name] = f"InfluxDB at {without_password(settings.url)} did not answer: {why}."
@@ -58,22 +58,6 @@ async def details(
 
 def _nanoseconds(at: float) -> int:
     return int(at) * 1_000_000_000
-
-
-async def _ask(http: aiohttp.ClientSession, settings: Influx, statement: str) -> list[Any]:
-    async with http.get(
-        settings.url.rstrip("/") + "/query",
-        params={"db": settings.bucket, "q": statement, "epoch": "s"},
-        headers=settings.authorisation(),
-    ) as answer:
-        text = await answer.text()
-    try:
-        (result,) = json.loads(text)["results"]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"status {answer.status}") from None
-    if "error" in result:
-        raise ValueError(result["error"])
-    return list(result.get("series", []))
 
 
 def _values(each: Any) -> dict[str, Any]:
