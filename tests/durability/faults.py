@@ -130,8 +130,7 @@ class Faults:
         await self._more_acknowledged()
 
     async def _stop(self) -> None:
-        async with self._oracle.candid():
-            await self._end_by_stop()
+        await self._end_by_stop()
         await self._exporter.start()
         assert self._exporter.replayed()[-1] == 0, "a stop left something to replay"
 

@@ -396,7 +396,7 @@ def main() -> int:
     parser.add_argument("--longest", type=float, default=1.5, help="seconds that a fault lasts")
     parser.add_argument("--workers", type=int, default=24, help="stories told at the same time")
     parser.add_argument("--pause", type=float, default=0.03, help="mean pause of each, in s")
-    parser.add_argument("--batches", type=int, default=12, help="bodies of 20 to 50 events, of 54")
+    parser.add_argument("--batches", type=int, default=12, help="bodies of 20 to 50 events, of 55")
     parser.add_argument("--patience", type=float, default=1800.0, help="of an upload, in s")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     plan = Plan(**vars(parser.parse_args()))

@@ -2,7 +2,7 @@
 
 A story is a sequence of beacons, each sent again and again, byte for byte, until it is
 acknowledged. The stories are made so that no label depends on how long a crash delayed them:
-whatever says what kind of upload it is comes before the word that ends it.
+whatever says what kind of upload or play it is comes before the word that ends it.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ ROUTES = ("/api/uploads", "/api/uploads/42/chunks/7?token=x", "/api/videos/9", "
 class Stories(Plays, Makings, Pages):
     """Stories without end; the same seed tells the same stories.
 
-    For 42 stories of other kinds there are ``batches`` bodies of 20 to 50 events.
+    For 43 stories of other kinds there are ``batches`` bodies of 20 to 50 events.
     """
 
     def __init__(self, seed: int, batches: int = 0) -> None:
@@ -182,6 +182,8 @@ class Stories(Plays, Makings, Pages):
         if chance.random() < 0.15:
             error = chance.choice(ERRORS)
             return {"type": "upload.failed", "upload_id": upload, "error": error}
+        if chance.random() < 0.05:
+            return {"type": "upload.cancelled", "upload_id": upload}
         duration = chance.uniform(1, 1000)
         return {"type": "upload.completed", "upload_id": upload, "at": at + duration}
 
@@ -192,6 +194,9 @@ class Stories(Plays, Makings, Pages):
             self._events(self._started(upload, at)),
             self._events(*self._chunks(upload, at)),
         ]
+        if chance.random() < 0.2:
+            there = {"type": "upload.progressed", "upload_id": upload, "received_bytes": 10**6}
+            story.append(self._events({**there, "at": at + 7}))
         if chance.random() < 0.2:
             error = chance.choice(ERRORS)
             tried = {"type": "upload.recovery_tried", "upload_id": upload, "error": error}
@@ -284,8 +289,7 @@ class Oracle:
         self._random = random.Random(seed)  # noqa: S311 - a seed, not a secret
         self._repeated = repeated
         self._lately: deque[Post] = deque(maxlen=500)
-        self.stories = Stories(seed, batches)
-        self._stories = iter(self.stories)
+        self._stories = iter(Stories(seed, batches))
         self._busy = 0
         self._idle = asyncio.Event()
         self._go = asyncio.Event()
