@@ -119,9 +119,13 @@ async def _rotate_key(settings: Settings, said: argparse.Namespace) -> int:
 async def _print_audit(settings: Settings, said: argparse.Namespace) -> int:
     lines = list(audit.read(settings.journal.directory))
     for line in lines:
-        sys.stdout.write(f"{'' if line.intact else 'CHANGED '}{line.text}\n")
-    broken = sum(not line.intact for line in lines)
-    sys.stderr.write(f"{len(lines)} lines, {broken} of them not as they were written\n")
+        mark = "" if line.intact else "TORN " if line.torn else "CHANGED "
+        sys.stdout.write(f"{mark}{line.text}\n")
+    torn = sum(line.torn for line in lines)
+    broken = sum(not line.intact for line in lines) - torn
+    sys.stderr.write(
+        f"{len(lines)} lines, {broken} of them not as they were written, {torn} never finished\n"
+    )
     return int(broken > 0)
 
 

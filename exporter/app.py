@@ -186,10 +186,14 @@ class Application:
         now = self.engine.clock.now()
         if key.is_due(settings.directory, settings.key_days, now):
             key.rotate(settings.directory)
-            audit.write(settings.directory, "key.replaced", {"after_days": settings.key_days}, now)
+            self._record("key.replaced", {"after_days": settings.key_days})
         own = key.load(settings.directory)
         for cleaner in (self._cleaner, self._nameless, self._replayed):
             cleaner.rekey(own)
+
+    def _record(self, what: str, details: Mapping[str, Any]) -> None:
+        directory = self._settings.journal.directory
+        audit.write(directory, what, details, self.engine.clock.now())
 
     def _write_audit(self) -> None:
         """With which settings it runs from now on, as far as they are not those that we ship."""
@@ -197,8 +201,7 @@ class Application:
         ours = {name: value for name, value in effective(self._settings) if shipped[name] != value}
         details = {"version": __version__, "settings": ours}
         try:
-            directory = self._settings.journal.directory
-            audit.write(directory, "exporter.started", details, self.engine.clock.now())
+            self._record("exporter.started", details)
         except OSError:
             log.exception("the start could not be written into the audit log")
 
@@ -217,6 +220,7 @@ class Application:
             exposition=exposition,
             delivery=self._delivery,
             token=settings.operations.secret(),
+            record=self._record,
         )
         await self._watch_disk()
         operations = await _listen(

@@ -1,9 +1,13 @@
 """What operators did, and with which settings: a file that is only added to.
 
 One JSON object a line: ``at`` (UTC), ``who`` (the account on the machine), ``what``, ``details``,
-and ``hash``, which covers the line and the hash of the line before. So a line that somebody
-changed or took out is found, unless everything behind it was written anew as well: ship the file
-elsewhere as it grows where that matters.
+and ``hash``, which covers the line and the hash of the whole line before. So a line that somebody
+changed or took out is found, unless everything behind it was written anew, or is gone, as well: of
+the last lines nothing tells how many there were. Ship the file elsewhere as it grows where that
+matters.
+
+A crash or a full disk may leave a part of a line. The next one begins on a line of its own, and
+follows from the last that is whole.
 """
 
 from __future__ import annotations
@@ -23,24 +27,30 @@ _NOTHING: Final = ""
 
 
 class Line(NamedTuple):
-    """One line, as it stands there, and whether it follows from the one before."""
+    """One line, as it stands there.
+
+    ``intact``: it follows from the last whole one before. ``torn``: it was never finished, as far
+    as it tells; where it was, the next one does not follow.
+    """
 
     number: int
     text: str
     intact: bool
+    torn: bool
 
 
 def write(directory: Path, what: str, details: Mapping[str, Any], now: float) -> None:
     """Add a line, and sync it; OSError where that cannot be."""
     descriptor = os.open(directory / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        before = _NOTHING
+        before, text = _NOTHING, "\n"
         for text in file:
-            before = _hash_of(text)
+            before = _hash_of(text) or before
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         said = {"at": at, "who": _who(), "what": what, "details": dict(details)}
-        file.write(json.dumps({**said, "hash": _hash(before, said)}) + "\n")
+        line = json.dumps({**said, "hash": _hash(before, said)})
+        file.write(f"{line}\n" if text.endswith("\n") else f"\n{line}\n")
         file.flush()
         os.fsync(descriptor)
 
@@ -50,25 +60,28 @@ def read(directory: Path) -> Iterator[Line]:
     before = _NOTHING
     with (directory / NAME).open(encoding="utf-8", errors="replace") as file:
         for number, text in enumerate(file, 1):
-            yield Line(number, text.rstrip("\n"), _follows(text, before))
-            before = _hash_of(text)
+            said = _parsed(text)
+            yield Line(number, text.rstrip("\n"), _follows(said, before), torn=said is None)
+            before = _hash_of(text) or before
 
 
-def _follows(text: str, before: str) -> bool:
-    said = _parsed(text)
-    given = said.pop("hash", None)
-    return bool(said) and given == _hash(before, said)
+def _follows(said: Mapping[str, Any] | None, before: str) -> bool:
+    if not said:
+        return False
+    plain = {name: value for name, value in said.items() if name != "hash"}
+    return bool(plain) and said.get("hash") == _hash(before, plain)
 
 
 def _hash_of(text: str) -> str:
-    return str(_parsed(text).get("hash", _NOTHING))
+    return str((_parsed(text) or {}).get("hash", _NOTHING))
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, Any] | None:
+    """What a line says; None where it is no JSON, as the beginning of one is."""
     try:
         said = json.loads(text)
     except ValueError:
-        return {}
+        return None
     return said if isinstance(said, dict) else {}
 
 

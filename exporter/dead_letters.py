@@ -83,13 +83,14 @@ async def run(settings: Settings, said: argparse.Namespace, now: Callable[[], fl
     """Do it; 1 where something was refused again or could not be sent."""
     directory = settings.journal.directory
     chosen = [each for each in _letters(directory) if _is_chosen(each, said)]
+    about = {"numbers": [each.number for each in chosen]}
     if said.does == "list":
+        audit.write(directory, "dead_letters.listed", about, now())
         _list(chosen)
         return 0
     if said.does == "purge" and not (said.all or said.numbers or said.reason or said.path):
         sys.stderr.write("Name numbers, --reason or --path; --all forgets everything.\n")
         return 2
-    about = {"numbers": [each.number for each in chosen]}
     if said.does == "show":
         audit.write(directory, "dead_letters.shown", about, now())
         _show(chosen, as_json=said.json)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import zlib
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -19,6 +21,8 @@ from exporter.answers import RETRY_SECONDS, answer, problem
 from exporter.delivery import Delivery
 from exporter.engine import Engine, NotWrittenError
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
+
+log = logging.getLogger(__name__)
 
 _Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
 
@@ -33,13 +37,24 @@ class People(msgspec.Struct, forbid_unknown_fields=True):
 _PEOPLE: Final = msgspec.json.Decoder(People)
 
 
+Record = Callable[[str, Mapping[str, Any]], None]
+"""Writes what was done, and its details, into the audit log; OSError where that cannot be."""
+
+
 class Health:
     """The operations port's handlers."""
 
     def __init__(
-        self, *, engine: Engine, exposition: Exposition, delivery: Delivery, token: str
+        self,
+        *,
+        engine: Engine,
+        exposition: Exposition,
+        delivery: Delivery,
+        token: str,
+        record: Record,
     ) -> None:
         self._engine = engine
+        self._record = record
         self._bearer = f"Bearer {token}".encode() if token else b""
         self._exposition = exposition
         self._delivery = delivery
@@ -78,9 +93,16 @@ class Health:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return problem(HTTPStatus.BAD_REQUEST, "invalid")
+        return await self._forgotten(people)
+
+    async def _forgotten(self, people: People) -> web.Response:
+        """Done once it is in the audit log as well; who it was is just what must not be there."""
         try:
             points = await self._engine.forget(people.hashes, people.names)
-        except NotWrittenError:
+            details = {"people": len(people.names or people.hashes), "points_waiting": points}
+            await asyncio.to_thread(self._record, "people.forgotten", details)
+        except (NotWrittenError, OSError) as error:
+            log.warning("somebody is not forgotten yet", extra={"error": str(error)})
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=RETRY_SECONDS)
         return answer({"points": points})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter import audit
+from exporter.__main__ import main
 from tests.apps import Start
 
 NOW = 1_700_000_000.0
@@ -57,6 +58,64 @@ def test_lines_that_were_exchanged_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["{\n", "[]\n", "\n", "{}\n", '{"hash": 1}\n', "\x00\xff\n"])
 def test_a_line_that_is_none_is_found(tmp_path: Path, damage: str) -> None:
     assert intact(tmp_path, written(tmp_path)[0], damage) == [True, False]
+
+
+def text_of(folder: Path) -> str:
+    return (folder / audit.NAME).read_text()
+
+
+@pytest.mark.parametrize("kept", [1, 40, -2])
+def test_a_line_that_was_never_finished_swallows_no_other(tmp_path: Path, kept: int) -> None:
+    *whole, last = written(tmp_path)
+    (tmp_path / audit.NAME).write_text("".join(whole) + last[:kept])
+    for what in ("exporter.started", "key.replaced"):
+        audit.write(tmp_path, what, {}, NOW)
+    lines = list(audit.read(tmp_path))
+
+    assert [line.intact for line in lines] == [True] * 3 + [False] + [True] * 2
+    assert [line.torn for line in lines] == [False] * 3 + [True] + [False] * 2
+    assert [json.loads(line.text)["what"] for line in lines[4:]] == [
+        "exporter.started",
+        "key.replaced",
+    ]
+
+
+def test_a_line_of_which_the_end_alone_is_missing_is_whole(tmp_path: Path) -> None:
+    text = "".join(written(tmp_path))
+    (tmp_path / audit.NAME).write_text(text.rstrip("\n"))
+    audit.write(tmp_path, "key.replaced", {}, NOW)
+
+    assert text_of(tmp_path).startswith(text)
+    assert [line.intact for line in audit.read(tmp_path)] == [True] * 5
+
+
+@pytest.mark.parametrize("left", [b"\x00" * 50, b"\xff\xfe", b""])
+def test_whatever_a_crash_left_behind_the_log_goes_on(tmp_path: Path, left: bytes) -> None:
+    written(tmp_path)
+    with (tmp_path / audit.NAME).open("ab") as file:
+        file.write(left)
+    audit.write(tmp_path, "key.replaced", {}, NOW)
+    lines = list(audit.read(tmp_path))
+
+    assert (lines[-1].intact, len(lines)) == (True, 6 if left else 5)
+
+
+def test_a_line_that_was_made_to_look_torn_is_missing_to_the_next(tmp_path: Path) -> None:
+    one, two, three, four = written(tmp_path)
+
+    assert intact(tmp_path, one, two[:30] + "\n", three, four) == [True, False, False, True]
+
+
+def test_the_command_tells_a_torn_line_from_a_changed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EXPORTER_JOURNAL__DIRECTORY", str(tmp_path))
+    text = "".join(written(tmp_path))
+    for damage, mark, code in (("", "{", 0), ('{"at"', "TORN ", 0), ('{"at": 1}\n', "CHANGED ", 1)):
+        (tmp_path / audit.NAME).write_text(text + damage)
+
+        assert main(["audit"]) == code
+        assert capsys.readouterr().out.splitlines()[-1].startswith(mark)
 
 
 def test_two_who_write_at_once_spoil_nothing(tmp_path: Path) -> None:

@@ -415,6 +415,34 @@ async def test_only_who_has_a_hash_is_forgotten_and_no_page_can_ask(
     assert answer.status == status
 
 
+async def test_an_erasure_is_written_down_whoever_asked_for_it(
+    app: Running, tmp_path: Path
+) -> None:
+    people = [HASH, "f" * 16]
+    assert (await app.ask("POST", f"{app.operations}/forget", json=people)).status == 200
+    *_, last = audit.read(tmp_path / "state")
+    said = json.loads(last.text)
+
+    assert last.intact
+    assert (said["what"], said["details"]) == (
+        "people.forgotten",
+        {"people": 2, "points_waiting": 0},
+    )
+
+
+async def test_an_erasure_that_is_not_written_down_is_not_said_to_be_done(
+    app: Running, tmp_path: Path
+) -> None:
+    log = tmp_path / "state" / audit.NAME
+    log.rename(tmp_path / "elsewhere")
+    log.mkdir()
+    refused = await app.ask("POST", f"{app.operations}/forget", json=[HASH])
+    log.rmdir()
+    done = await app.ask("POST", f"{app.operations}/forget", json=[HASH])
+
+    assert [refused.status, done.status] == [503, 200]
+
+
 async def test_the_token_is_asked_for(start: Start) -> None:
     app = await start(operations=Operations(port=0, token=SecretStr("a token")))
     asked = app.ask("POST", f"{app.operations}/forget", json={"hashes": [HASH]})
