@@ -23,7 +23,8 @@ def load(directory: Path) -> bytes:
     except FileNotFoundError:
         key = secrets.token_bytes(SIZE)
         _write(path, key)
-    if len(key) != SIZE:
+    # Zeros are what a replaced key is overwritten with: everybody could guess them.
+    if len(key) != SIZE or not any(key):
         raise UnusableKeyError(f"{path} is not a key of {SIZE} bytes: restore it, or remove it")
     return key
 
@@ -36,6 +37,7 @@ def rotate(directory: Path) -> None:
     path = directory / "key"
     load(directory)
     with path.open("r+b") as old:
+        # Once it is in its place for good: a crash must not bring the old one back, overwritten.
         _write(path, secrets.token_bytes(SIZE))
         old.write(bytes(SIZE))
         old.flush()
@@ -52,7 +54,7 @@ def is_due(directory: Path, days: int, now: float) -> bool:
 
 
 def _write(path: Path, key: bytes) -> None:
-    """Whole or not at all: half a key would be found by the next start."""
+    """Whole or not at all, and there to stay: half a key would be found by the next start."""
     unfinished = path.with_name("key.new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -61,3 +63,8 @@ def _write(path: Path, key: bytes) -> None:
     finally:
         os.close(descriptor)
     unfinished.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,5 +1,6 @@
 """The key of the hashes: made once, private, and never silently replaced."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -31,11 +32,33 @@ def test_two_deployments_have_two_keys(tmp_path: Path) -> None:
     assert key.load(tmp_path / "a") != key.load(tmp_path / "b")
 
 
-def test_a_damaged_key_stops_the_start_instead_of_making_everybody_new(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(b"short")
+@pytest.mark.parametrize("found", [b"", b"short", b"x" * 33, bytes(32)])
+def test_a_damaged_key_stops_the_start_instead_of_making_everybody_new(
+    tmp_path: Path, found: bytes
+) -> None:
+    (tmp_path / "key").write_bytes(found)
 
     with pytest.raises(key.UnusableKeyError, match="restore it, or remove it"):
         key.load(tmp_path)
+
+
+def test_the_new_key_is_there_to_stay_before_the_old_one_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, synced = key.load(tmp_path), []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((directory, replaced.read(), key.load(tmp_path) != old))
+        replaced.seek(0)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    with (tmp_path / "key").open("rb", buffering=0) as replaced:
+        key.rotate(tmp_path)
+
+    assert synced == [(False, old, False), (True, old, True), (False, bytes(key.SIZE), True)]
 
 
 def test_a_start_that_was_interrupted_leaves_no_half_a_key(tmp_path: Path) -> None:
