@@ -31,6 +31,8 @@ from exporter.vocabulary import WORDS
 
 LONGEST_USER_AGENT: Final = 512
 LONGEST_ERROR: Final = 512
+LONGEST_REMEMBERED: Final = 256
+"""Characters of a path whose template is remembered; pages may send much longer ones."""
 REMEMBERED: Final = 8192
 TEMPLATES: Final[tuple[type[Listed], ...]] = (Route, Page)
 
@@ -153,7 +155,7 @@ class Privacy:
             kind: {name.casefold(): name for name in names} for kind, names in lists.items()
         }
         self._key = key
-        self._find = lru_cache(REMEMBERED)(self._find_template)
+        self._remembered = lru_cache(REMEMBERED)(self._find_template)
 
     def rekey(self, key: bytes) -> None:
         """From now on everybody has another hash."""
@@ -174,6 +176,10 @@ class Privacy:
         _, scheme, rest = url.partition("://")
         path = f"/{rest.partition('/')[2]}" if scheme else url
         return Page(self._find(Page, path.partition("?")[0].partition("#")[0]))
+
+    def _find(self, kind: type[Listed], path: str) -> str:
+        find = self._remembered if len(path) <= LONGEST_REMEMBERED else self._find_template
+        return find(kind, path)
 
     def _find_template(self, kind: type[Listed], path: str) -> str:
         for pattern, template in self._templates[kind]:

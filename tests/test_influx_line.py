@@ -15,6 +15,7 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from exporter.event import Field, Point
+from exporter.sinks import influx
 from exporter.sinks.influx import line
 from tests.beacons import EVENTS, EXPERIENCE, PERFORMANCE, RESOURCES
 from tests.pipelines import Piped
@@ -91,6 +92,17 @@ def test_names_are_escaped_and_empty_tags_left_out() -> None:
     point = Point("a b,c", (("k=1", "v w"), ("empty", ""), ("z", "ü")), (("f g", 1.0),))
 
     assert line(point, 7) == r"a\ b\,c,k\=1=v\ w,z=ü f\ g=1.0 7"
+
+
+def test_what_clients_choose_is_not_remembered() -> None:
+    influx._known.cache_clear()
+    for number in range(100):
+        tags = (("outcome", "finished"), ("video", f"v {number}"))
+        told = line(Point("play", tags, (("x", 1.0),), open_tags=True), 7)
+        line(Point("upload", tags[:1], (("x", 1.0),)), 7)
+
+        assert told == rf"play,outcome=finished,video=v\ {number} x=1.0 7"
+    assert influx._known.cache_info().currsize == 1
 
 
 def test_a_point_of_an_upload_is_a_line_with_its_tags_and_fields_in_order(piped: Piped) -> None:

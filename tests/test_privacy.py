@@ -178,6 +178,14 @@ def test_a_path_becomes_one_of_the_configured_templates(path: str, route: str) -
     assert CLEANER.route(path) == Route(route)
 
 
+def test_a_long_path_is_found_as_well_but_not_remembered() -> None:
+    privacy = Privacy(DEFAULTS, bytes(32))
+    short = "/api/uploads/" + "x" * 200
+
+    assert privacy.route(short + "x" * 16_000) == privacy.route(short) != Route("other")
+    assert privacy._remembered.cache_info().currsize == 1
+
+
 def test_a_template_with_signs_of_patterns_means_them_as_they_are() -> None:
     privacy = Privacy({**DEFAULTS, Route: ("/a.b/:id", "/(c)")}, bytes(32))
 
