@@ -8,6 +8,7 @@ what is kept of a refused beacon is scrubbed first.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -93,13 +94,18 @@ _REGION_OF: Final = {
 }
 
 # The at sign may be escaped as JSON or a URL does it.
-_EMAIL: Final = re.compile(r"[^\s\"'<>@]{1,64}(?:@|%40|\\u0040)[^\s\"'<>@]{1,255}", re.IGNORECASE)
-_URL: Final = re.compile(r"https?://[^\s\"'<>]{1,2048}", re.IGNORECASE)
+_EMAIL: Final = re.compile(
+    r"(?<![^\s\"'<>@])[^\s\"'<>@]+?(?:@|%40|\\u0040)[^\s\"'<>@]{1,255}", re.IGNORECASE
+)
+# So may slashes, in these.
+_URL: Final = re.compile(
+    r"https?:(?:\\{0,16}/){2}(?:[^\s\"'<>\\]|\\+[^\s\"'<>\\]){1,2048}", re.IGNORECASE
+)
 _QUERY: Final = re.compile(r"\?[^\s\"'<>]{1,2048}")
 _IPV6: Final = re.compile(r"(?<!\w)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 _IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _ADDRESS: Final = re.compile(rf"{_IPV4.pattern}|{_IPV6.pattern}", re.IGNORECASE)
-_TOKEN: Final = re.compile(r"[A-Za-z0-9+/_\-]{20,}(?:\.[A-Za-z0-9+/_\-]+)*={0,2}")
+_TOKEN: Final = re.compile(r"(?:[A-Za-z0-9+/_\-]|\\/){20,}(?:\.[A-Za-z0-9+/_\-]+)*={0,2}")
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|[“«][^“”«»]*[”»]")
 _DIGITS: Final = re.compile(r"\d+")
 _WORDS: Final = re.compile(
@@ -111,16 +117,29 @@ HIDDEN: Final = "…"
 _WORD: Final = re.compile(r"[^\W\d_](?:[\w$.\-]*[^\W\d_])?")
 """From a letter to a letter: an identifier with dots and digits in it is one word."""
 _REPEATED: Final = re.compile(rf"{HIDDEN}(?:[\s,]*{HIDDEN})+")
-_AGENT: Final = re.compile(r"Mozilla/\d[^\"\\]{0,1024}")
-_NAMED: Final = re.compile(
-    r"(\b\w{0,40}?(?:user|viewer|person|account|customer|member|mail|(?:full|first|last|file)_?name)"
-    r"\w{0,20}\"?\s{0,8}[:=]\s{0,8})"
-    r"(?:\"((?:[^\"\\]|\\.){1,256})\"|(?!true|false|null)([^\s\",;&{}\[\]]{1,128}))",
-    re.IGNORECASE | re.ASCII,
+_AGENT: Final = re.compile(r"Mozilla\\{0,16}/\d(?:[^\"'\\]|\\+/){0,1024}")
+_KEYED: Final = re.compile(
+    r"(?P<key>\b\w{0,40}?(?:(?P<agent>user_?agent|agent|(?:\b|_)ua(?!\w))"
+    r"|user|viewer|person|account|customer|member|mail|login|author(?!i[sz])"
+    r"|(?:full|first|last|nick|file)_?name"
+    r"|(?P<secret>auth|token|passw|secret|phone|cookie|credential|api_?key))"
+    r"\w{0,20}(?P<end>\\{0,16}[\"']?)\s{0,8}[:=]\s{0,8})"
+    # As JSON and Python write it, to its end or that of the text.
+    r"(?:(?P<quote>[\"'])(?P<value>(?:(?!(?P=quote))(?:\\.|[^\\]))*)(?P=quote)?"
+    # As JSON within JSON has it, where quotes of a text within that have more backslashes.
+    r"|(?P<inner>\\{1,16}[\"'])(?P<told>(?:(?!(?P=inner))(?:\\+[\"']?|[^\\\"]))*)(?:(?P=inner))?"
+    r"|(?P<list>\[[^\[\]{}]*)"
+    r"|(?!(?:true|false|null)\b)(?P<bare>(?:(?:bearer|basic|digest)\s{1,8})?"
+    r"(?:[^\s\"'\\,;&{}\[\]]|\\+[^\s\"'\\])(?:[^\s\",;&{}\[\]\\]|\\+[^\s\"'\\])*))",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-"""Who or what is called what: the key and its value."""
+"""Who or what is called what, or may do what: the key and its value."""
+_ENDS: Final = "\"',;&{}[]\n"
+"""Where a value ends, whatever it is in."""
 _ID: Final = re.compile(
-    r"\b\w{0,40}id\"?\s{0,8}[:=]\s{0,8}\"[A-Za-z0-9._:\-]{1,128}\"", re.IGNORECASE | re.ASCII
+    # What begins so is a token (RFC 7519), whatever it is called.
+    r"\b\w{0,40}id\"?\s{0,8}[:=]\s{0,8}\"(?!eyJ)[A-Za-z0-9._:\-]{1,128}\"",
+    re.IGNORECASE | re.ASCII,
 )
 MARK: Final = "#"
 """Before a hash in what is kept of a refused beacon: no id that is kept there begins with it."""
@@ -217,9 +236,9 @@ class Privacy:
         said = path.encode() + b"\0" + body
         return blake2b(said, key=self._key, person=b"replayed", digest_size=16).hexdigest()
 
-    def scrubbed(self, text: str) -> str:
+    def scrubbed(self, text: str, *, whole: bool) -> str:
         """What may be kept of a refused beacon (:func:`scrub_beacon`)."""
-        return scrub_beacon(text, self._hashed)
+        return scrub_beacon(text, self._hashed, whole=whole)
 
     def fingerprint(self, text: str) -> str:
         """Sixteen hex digits; empty for an empty text."""
@@ -314,20 +333,53 @@ def sample(text: str, longest: int, words: Collection[str]) -> str:
     return _REPEATED.sub(HIDDEN, _WORD.sub(shown, plain))[:longest]
 
 
-def scrub_beacon(text: str, person: Callable[[str], str]) -> str:
+def scrub_beacon(text: str, person: Callable[[str], str], *, whole: bool = True) -> str:
     """``text``, a refused beacon, so that it can still be read, and counted once it is understood.
 
     Ids of things stay, or nothing would belong together; what names a person becomes a keyed
-    hash, marked as one; what people wrote, addresses, queries and tokens are gone.
+    hash, marked as one; what people wrote, addresses, queries and tokens are gone. Where it is not
+    ``whole``, so is the value that was cut: half a name is one too.
     """
+    if not whole:
+        text = text[: max(map(text.rfind, _ENDS)) + 1]
     text = _AGENT.sub("[agent]", text)
-    text = _NAMED.sub(lambda found: f'{found[1]}"{MARK}{person(found[2] or found[3])}"', text)
+    text = _KEYED.sub(lambda found: _hidden(found, person), text)
     clean, end = [], 0
     for found in _ID.finditer(text):
         if _ADDRESS.search(found[0]) is None:
             clean += [_scrub_all(text[end : found.start()]), found[0]]
             end = found.end()
     return "".join((*clean, _scrub_all(text[end:])))
+
+
+def _hidden(found: re.Match[str], person: Callable[[str], str]) -> str:
+    """A key with what may be kept of its value, in the value's quotes, or else in the key's."""
+    if found["list"]:
+        return f"{found['key']}["
+    said = found["value"] or found["told"] or found["bare"]
+    if not said:
+        return found[0]
+    quote = found["quote"] or found["inner"] or found["end"]
+    if found["agent"]:
+        kept = "[agent]"
+    elif found["secret"]:
+        kept = "[secret]"
+    else:
+        kept = MARK + person(_read(said, len(quote).bit_length()))
+    return f"{found['key']}{quote}{kept}{quote}"
+
+
+def _read(said: str, times: int) -> str:
+    """A text without its escapes, which were put into it so often; as it is, where it has others.
+
+    A quote that is escaped once more has twice as many backslashes, and one.
+    """
+    try:
+        for _ in range(times if "\\" in said else 0):
+            said = str(json.loads(f'"{said}"'))
+    except ValueError:
+        pass
+    return said
 
 
 def _scrub_all(text: str) -> str:

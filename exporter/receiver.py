@@ -370,8 +370,9 @@ class Receiver:
         readers = self._replayed if REPLAYED in request.headers else self._named
         if readers is self._named and not self._has_consent(request):
             return Refusal(reason, place.path)
-        sample = readers.cleaner.scrubbed(body[:SAMPLE].decode(errors="replace"))
-        return Refusal(reason, place.path, sample, whole=len(body) <= SAMPLE, part=part)
+        whole = len(body) <= SAMPLE
+        sample = readers.cleaner.scrubbed(body[:SAMPLE].decode(errors="replace"), whole=whole)
+        return Refusal(reason, place.path, sample, whole=whole, part=part)
 
     def _unavailable(self, form: Format) -> web.Response | Prepared:
         """Nothing of the beacon was written down, and its sender is told so if it may know."""

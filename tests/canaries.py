@@ -1,7 +1,9 @@
 """What names somebody, in what every client sends, wherever it has room for text."""
 
+import json
 from typing import Any
 
+from exporter.receiver import SAMPLE
 from tests.beacons import EXPERIENCE, PERFORMANCE, RESOURCES
 
 ADDRESS = "203.0.113.77"
@@ -11,7 +13,17 @@ URL = f"https://video.example.com/people/canary-page?token={TOKEN}&mail={EMAIL}"
 AGENT = "Mozilla/5.0 (CanaryOS 7.7; rv:7) Gecko/20100101 CanaryBrowser/7.7"
 TEXT = f"Alice Canary <{EMAIL}> at {ADDRESS} may not see {URL} with Bearer {TOKEN}"
 SEEDS = (EMAIL, URL, AGENT, TEXT)
-LOOKED_FOR = (ADDRESS, "alice", "Alice", "canary-page", "eyJjYW5hcnki", "CanaryOS", "CanaryBrowser")
+SECRET = "hunter2"  # noqa: S105 - of nobody
+LOOKED_FOR = (
+    ADDRESS,
+    "alice",
+    "Alice",
+    "canary-page",
+    "eyJjYW5hcnki",
+    "CanaryOS",
+    "CanaryBrowser",
+    SECRET,
+)
 
 HEADERS = {
     "User-Agent": AGENT,
@@ -108,5 +120,37 @@ BODIES: dict[str, list[Any]] = {
         f'cid="c",com.example-who="{TEXT}",e=zz,ts=1,v=2,{TEXT}'.encode(),
     ],
 }
+APP = "CanaryBrowser/7.7 (CanaryOS) okhttp/4.9.1"
+WHO = {"user": "alice", "author": "Alice", "userAgent": APP, "agent": APP, "ua": APP}
+MAY = dict.fromkeys(("token", "password", "secret", "phone", "auth"), SECRET)
+WRONG: dict[str, Any] = {"events": 7, **WHO, **MAY, "authorization": f"Bearer {SECRET}"}
+
+
+def cut(tail: str, at: str) -> bytes:
+    """A beacon that nobody understands, of which what is kept ends within its tail."""
+    head = '{"events": 7, "pad":"'
+    room = SAMPLE - len(head) - tail.index(at) - len(at)
+    return (head + "1 " * (room // 2) + "1" * (room % 2) + tail + "}").encode()
+
+
+SHAPES: dict[str, bytes] = {
+    "JSON": json.dumps(WRONG).encode(),
+    "JSON in JSON": json.dumps({"events": 7, "message": json.dumps(WRONG)}).encode(),
+    "JSON in JSON in JSON": json.dumps({"events": json.dumps({"m": json.dumps(WRONG)})}).encode(),
+    "Python": str(WRONG).encode(),
+    "Python in JSON": json.dumps({"events": 7, "message": str(WRONG)}).encode(),
+    "header": f"Authorization: Bearer {SECRET}\nUser-Agent: {AGENT}\n".encode(),
+    "form": f"user=alice&token={SECRET}&author=Alice".encode(),
+    "slashes": json.dumps({"events": 7, "a": URL, "b": AGENT}).replace("/", "\\/").encode(),
+    "list": json.dumps({"events": 7, "users": ["alice", "Alice"]}).encode(),
+    "token": json.dumps({"events": 7, "session_id": TOKEN}).encode(),
+    "cut name": cut('","viewer":"alice.canary.4711"', "alice"),
+    "cut address": cut(f'","note":"{EMAIL}"', "alice.canary"),
+    "cut words": cut('","message":"it was Alice Canary"', "Alice Can"),
+    "cut JSON in JSON": cut('\\"viewer\\":\\"alice.canary.4711\\""', "alice"),
+    "cut form": cut("&viewer=alice.canary.4711", "alice"),
+}
+"""How else a beacon that nobody understands may say who it was."""
+BODIES["/v1/events"] = list(SHAPES.values())
 ALIKE = {"/api/events": "/pillarbox"}
 """Another path of the same format."""

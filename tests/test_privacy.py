@@ -1,5 +1,6 @@
 """What tells two people apart becomes classes, templates and fingerprints, or goes."""
 
+import json
 import time
 
 import pytest
@@ -8,6 +9,8 @@ from exporter.catalogue import DEFAULTS
 from exporter.event import Browser, Client, Device, Region, System
 from exporter.metric import Route
 from exporter.privacy import Privacy, fingerprint, scrub, scrub_beacon, truncate_address
+from exporter.receiver import SAMPLE
+from tests.canaries import LOOKED_FOR, SHAPES
 from tests.pipelines import CATALOGUE, CLEANER
 
 APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -309,6 +312,41 @@ def test_a_refused_beacon_that_is_kept_names_nobody(canary: str, around: str) ->
     assert [part for part in parts if part in kept] == []
 
 
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_however_a_refused_beacon_says_who_it_was_that_is_not_kept(shape: bytes) -> None:
+    said = shape[:SAMPLE].decode()
+    assert any(word in said for word in LOOKED_FOR)
+
+    kept = scrub_beacon(said, CLEANER.person, whole=len(shape) <= SAMPLE)
+    assert [word for word in LOOKED_FOR if word in kept] == []
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        '{{"user":"{}","n":1}}',
+        '{{"user" : "{}"}}',
+        "{{'user': '{}'}}",
+        '{{"m":"{{\\"user\\":\\"{}\\"}}"}}',
+        '{{"m":"{{\\"x\\":\\"{{\\\\\\"user\\\\\\":\\\\\\"{}\\\\\\"}}\\"}}"}}',
+        "user={}&n=1",
+        '{{"m":"user={}\\", 5"}}',
+    ],
+)
+def test_a_name_has_one_hash_however_it_is_quoted(around: str) -> None:
+    kept = scrub_beacon(around.format("canary17"), CLEANER.person)
+
+    assert kept == around.format(f"#{CLEANER.person('canary17')}")
+
+
+@pytest.mark.parametrize("name", ["Zo\u00eb", 'ali"ce', "back\\slash", "\u540d\u524d"])
+def test_a_name_has_the_hash_that_it_has_in_an_event(name: str) -> None:
+    once = json.dumps({"user": name, "n": 1})
+    for said in (once, json.dumps({"m": once}), json.dumps({"m": json.dumps({"m": once})})):
+        assert f"#{CLEANER.person(name)}" in scrub_beacon(said, CLEANER.person)
+        assert json.loads(scrub_beacon(said, CLEANER.person)), "it can still be read"
+
+
 def test_what_tells_a_mistake_is_kept() -> None:
     text = (
         '{"uploadId": "c0ffee00-1234-4321-abcd-0123456789ab", "totalTime": "12 s", "marks": [null]}'
@@ -324,14 +362,46 @@ def test_who_is_named_twice_is_the_same_person() -> None:
 
 
 @pytest.mark.parametrize(
-    "again", ["a", "user", '"', 'user:"', 'id:"', "a ", "a+", "\\", "userid", "\u00eb"]
+    "again",
+    [
+        *(
+            "a",
+            "user",
+            '"',
+            'user:"',
+            'id:"',
+            "a ",
+            "a+",
+            "\\",
+            "userid",
+            "\u00eb",
+            "a.",
+            "1.",
+            "f0:",
+        ),
+        *(
+            '\\"',
+            'user\\"',
+            'user:\\"',
+            'user\\":\\"',
+            "user:'",
+            "user:[",
+            'user:"\\',
+            'user=\\\\"',
+        ),
+        *("\\/", "a\\/", "Mozilla\\/5\\", "http:\\/\\/", "http:\\/\\/\\", "a%20", "eyJ", 'id:"eyJ'),
+        *("\u00eb{mail:", "token:bearer ", "user" * 15 + " ", "_" * 40 + "auth", "[user=\u00eb "),
+    ],
 )
 def test_scrubbing_a_beacon_takes_no_longer_than_its_length(again: str) -> None:
     text = again * (4096 // len(again))
-    began = time.process_time()
-    scrub_beacon(text, CLEANER.person)
 
-    assert time.process_time() - began < 0.1
+    def seconds() -> float:
+        began = time.process_time()
+        scrub_beacon(text, CLEANER.person)
+        return time.process_time() - began
+
+    assert min(seconds() for _ in range(5)) < 0.02
 
 
 def test_what_is_kept_is_short() -> None:

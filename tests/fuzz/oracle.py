@@ -7,6 +7,7 @@ from typing import Final
 
 from exporter.formats.format import Format, RefusedError, Sender
 from exporter.privacy import scrub_beacon
+from exporter.receiver import SAMPLE
 from exporter.record import Entry
 from exporter.sinks.influx import line
 from exporter.telemetry import Rejection
@@ -48,7 +49,8 @@ class Oracle:
     def _turned_away(self, reason: Rejection, body: bytes) -> None:
         self.refused += 1
         assert reason in Rejection
-        scrub_beacon(body[:4096].decode(errors="replace"), CLEANER.person)
+        said = body[:SAMPLE].decode(errors="replace")
+        scrub_beacon(said, CLEANER.person, whole=len(body) <= SAMPLE)
 
     def _count(self, entry: Entry) -> None:
         (read,) = self._codec.decode(1, self._codec.encode([entry]))
