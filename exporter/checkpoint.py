@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from exporter.database import Kind, transaction
-from exporter.record import FORGOTTEN, Refusal
+from exporter.event import FORGOTTEN
+from exporter.record import People, Refusal
 from exporter.roster import Value
 
 
@@ -253,15 +254,15 @@ class StateFile:
         (count,) = self._db.execute("SELECT count(*) FROM dead_letter").fetchone()
         return int(count)
 
-    def forget(self, people: Sequence[str], plays: Sequence[str], names: Sequence[str]) -> int:
-        """Take people, by hash, and plays, by id, out of what waits; how many points had one.
+    def forget(self, people: People, plays: Sequence[str]) -> int:
+        """Take people, and plays by id, out of what waits; returns how many points had one.
 
-        What was refused goes where it holds such a hash, or a name as a whole value.
+        What was refused goes where it holds a hash, or a name as a whole value.
         """
 
         def forget() -> int:
             points = 0
-            for said, instead in _sayings(people, plays):
+            for said, instead in _sayings(people.hashes, plays):
                 for table, column, change in _NAMING:
                     rows = self._db.execute(
                         f"SELECT number, {column} FROM {table} WHERE instr({column}, ?)",  # noqa: S608
@@ -272,11 +273,14 @@ class StateFile:
                         change,
                         [(text.replace(said, instead), number) for number, text in rows],
                     )
-            for person in people:
+            for person in people.hashes:
                 self._db.execute(
                     "UPDATE set_aside SET reason = ? WHERE instr(reason, ?)", (FORGOTTEN, person)
                 )
-            for held in (*people, *(each for name in names for each in _quoted(name))):
+            for held in (
+                *people.hashes,
+                *(each for name in people.names for each in _quoted(name)),
+            ):
                 self._db.execute("DELETE FROM dead_letter WHERE instr(sample, ?)", (held,))
             return points
 

@@ -26,8 +26,7 @@ from exporter.catalogue import DEFAULTS
 from exporter.events import DOMAINS
 from exporter.formats import formats
 from exporter.formats.format import Format
-from exporter.privacy import Privacy
-from exporter.receiver import REPLAYED
+from exporter.privacy import REPLAYED, Privacy
 from exporter.settings import Settings
 from exporter.telemetry import Rejection
 

@@ -25,7 +25,7 @@ from exporter.clock import Clock
 from exporter.event import Event, Point, is_name
 from exporter.journal import Commit, Journal
 from exporter.pipeline import Pipeline
-from exporter.record import Entry, Refusal
+from exporter.record import Entry, People, Refusal
 from exporter.store import Store
 from exporter.telemetry import Rejection
 
@@ -158,23 +158,22 @@ class Engine:
         self._append(self._turned_away.entry(self.clock.now(), events), future)
         return future
 
-    async def forget(self, people: tuple[str, ...], names: tuple[str, ...] = ()) -> int:
-        """Keep nothing of somebody from here on; returns how many points lost a name.
+    async def forget(self, people: People) -> int:
+        """Keep nothing of them from here on; returns how many points lost a name.
 
-        Who it is, ``people`` say by hash, and ``names`` as it was sent: it may be the id of a play.
         NotWrittenError if that cannot be written down.
         """
-        plays = tuple(filter(is_name, names))
+        plays = tuple(filter(is_name, people.names))
         future = self._loop.create_future()
         entry = self._turned_away.entry(self.clock.now(), ())
-        entry = msgspec.structs.replace(entry, forgotten=people, plays=plays)
+        entry = msgspec.structs.replace(entry, forgotten=people.hashes, plays=plays)
         self._append(entry, future)
         await future
         # From now on what is kept no longer comes out of the journal, where the hash still is.
         position = self.applied
         while self._saved < position:
             await self.checkpoint()
-        return await self.in_state_thread(self._state.forget, people, plays, names)
+        return await self.in_state_thread(self._state.forget, people, plays)
 
     def turn_away(self, refusals: Sequence[Refusal] = (), *, limited: int = 0) -> None:
         """Count what was not taken; it is written down with the next entry."""

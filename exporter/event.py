@@ -40,6 +40,9 @@ Epoch = Annotated[float, Meta(ge=0, le=LATEST)]
 """Seconds since 1970 by the clock of whoever sends it; only ever used for differences."""
 
 
+FORGOTTEN: Final = "forgotten"
+"""What stands where somebody was named."""
+
 L = TypeVar("L", bound=Listed)
 
 UNKNOWN_COUNTRY: Final = "ZZ"

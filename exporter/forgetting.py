@@ -19,11 +19,10 @@ import aiohttp
 import msgspec
 
 from exporter import audit, key
-from exporter.event import Point
-from exporter.health import People
+from exporter.event import FORGOTTEN, Point
 from exporter.influxql import QuestionError, ask, literal
 from exporter.privacy import Privacy
-from exporter.record import FORGOTTEN
+from exporter.record import People
 from exporter.settings import Influx, Operations, Settings, without_password
 from exporter.sink import SinkAwayError, SinkBusyError, SinkRefusedError
 from exporter.sinks.influx import InfluxSink, line
@@ -35,7 +34,8 @@ PASSES: Final = 5
 NAMING: Final = (("play", "viewer"), ("play", "play_id"))
 """The measurements with a field that tells people apart, and the field."""
 
-WHAT: Final = "people.forgotten"
+WHAT: Final = "people.forgotten_in_influxdb"
+"""Of which the instance, which writes down its own part, knows nothing."""
 
 
 class _FailedError(Exception):
@@ -49,7 +49,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="NAME",
-        help="what events call them: a viewer, user_id, session_id or person; may be repeated",
+        help="what events call them: a viewer, user_id, session_id, play_id or person; "
+        "may be repeated",
     )
     parser.add_argument(
         "--url", help="address of the operations port; default: as the settings say"
@@ -58,24 +59,30 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 async def run(settings: Settings, said: argparse.Namespace, now: Callable[[], float]) -> int:
     """Do it; 1 where a part could not be done, which is then said."""
-    directory = settings.journal.directory
+    directory, influx = settings.journal.directory, settings.influx
     own = Privacy(settings.lists, key.load(directory))
     names = tuple(said.viewer)
     people = People(tuple(each for name in names for each in own.traces(name)), names)
-    # Who it was is just what must not be written down.
-    details: dict[str, int | str] = {"people": len(names)}
+
+    def write_audit(**outcome: int | str) -> None:
+        # Who it was is just what must not be written down.
+        audit.write(directory, WHAT, {"people": len(names), **outcome}, now())
+
     try:
-        details["points_waiting"] = waiting = await _ask_instance(
-            settings.operations, said.url, people
-        )
-        details["points_in_influx"] = written = await _rename(settings.influx, people)
+        waiting = await _ask_instance(settings.operations, said.url, people)
     except _FailedError as error:
         sys.stderr.write(f"{error}\n")
-        if "points_waiting" in details:
-            audit.write(directory, WHAT, {**details, "not_done": "InfluxDB"}, now())
         return 1
-    audit.write(directory, WHAT, details, now())
-    where = "no InfluxDB is configured" if not settings.influx.url else f"{written} in InfluxDB"
+    where = "no InfluxDB is configured"
+    if influx.url:
+        try:
+            written = await _rename(influx, people)
+        except _FailedError as error:
+            write_audit(not_done="all or a part")
+            sys.stderr.write(f"{error}\n")
+            return 1
+        write_audit(points=written)
+        where = f"{written} in InfluxDB"
     sys.stdout.write(f"forgotten: {waiting} points that wait, {where}\n")
     return 0
 
@@ -113,8 +120,6 @@ def _trusting(operations: Operations) -> ssl.SSLContext:
 
 async def _rename(influx: Influx, people: People) -> int:
     """Write the points that hold a hash or a name again; how many."""
-    if not influx.url:
-        return 0
     written = 0
     sink = InfluxSink(
         url=influx.url,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import sqlite3
 import zlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import hdrs, web
@@ -20,19 +21,10 @@ from aiohttp import hdrs, web
 from exporter.answers import RETRY_SECONDS, answer, problem
 from exporter.delivery import Delivery
 from exporter.engine import Engine, NotWrittenError
+from exporter.record import People
 from exporter.sinks.prometheus import CONTENT_TYPE, Exposition
 
 log = logging.getLogger(__name__)
-
-_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
-
-
-class People(msgspec.Struct, forbid_unknown_fields=True):
-    """Who is to be forgotten: the hashes of their names, and the names as they were sent."""
-
-    hashes: Annotated[tuple[_Hash, ...], msgspec.Meta(min_length=1)]
-    names: tuple[str, ...] = ()
-
 
 _PEOPLE: Final = msgspec.json.Decoder(People)
 
@@ -98,10 +90,10 @@ class Health:
     async def _forgotten(self, people: People) -> web.Response:
         """Done once it is in the audit log as well; who it was is just what must not be there."""
         try:
-            points = await self._engine.forget(people.hashes, people.names)
+            points = await self._engine.forget(people)
             details = {"people": len(people.names or people.hashes), "points_waiting": points}
             await asyncio.to_thread(self._record, "people.forgotten", details)
-        except (NotWrittenError, OSError) as error:
+        except (NotWrittenError, OSError, sqlite3.Error) as error:
             log.warning("somebody is not forgotten yet", extra={"error": str(error)})
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", retry=RETRY_SECONDS)
         return answer({"points": points})

@@ -35,6 +35,8 @@ LONGEST_ERROR: Final = 512
 LONGEST_REMEMBERED: Final = 256
 """Characters of a path whose template is remembered; pages may send much longer ones."""
 REMEMBERED: Final = 8192
+REPLAYED: Final = "X-Replayed"
+"""The header of what was refused and is sent again, with :meth:`Privacy.proof` of it."""
 TEMPLATES: Final[tuple[type[Listed], ...]] = (Route, Page)
 
 _BROWSERS: Final = (

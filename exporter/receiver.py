@@ -37,7 +37,7 @@ from exporter.engine import Engine, NotWrittenError
 from exporter.event import trial_of
 from exporter.formats.format import Format, Parsed, RefusedError, Rejected, Sender
 from exporter.limits import Buckets, Limits
-from exporter.privacy import Privacy
+from exporter.privacy import REPLAYED, Privacy
 from exporter.record import Refusal
 from exporter.settings import Consent
 from exporter.settings import Receiver as ReceiverSettings
@@ -87,8 +87,7 @@ _EMPTY: Final[Mapping[str, str]] = {}
 _CONSENT: Final = istr("X-Consent")
 _GPC: Final = istr("Sec-GPC")
 _DNT: Final = istr("DNT")
-REPLAYED: Final = istr("X-Replayed")
-"""The header of what was refused and is sent again, with :meth:`.Privacy.proof` of it."""
+_REPLAYED: Final = istr(REPLAYED)
 
 
 class Readers(NamedTuple):
@@ -315,7 +314,7 @@ class Receiver:
 
     def _reader(self, place: _Place, request: web.BaseRequest, body: bytes) -> Format:
         """The format at a path for who consented, for who did not, or for what comes again."""
-        given = request.headers.get(REPLAYED)
+        given = request.headers.get(_REPLAYED)
         if given is not None:
             proof = self._named.cleaner.proof(place.path, body).encode()
             if not hmac.compare_digest(given.encode(errors="backslashreplace"), proof):
@@ -367,7 +366,7 @@ class Receiver:
         """
         if not body or place.form.private or not self._engine.wants_samples:
             return Refusal(reason, place.path)
-        readers = self._replayed if REPLAYED in request.headers else self._named
+        readers = self._replayed if _REPLAYED in request.headers else self._named
         if readers is self._named and not self._has_consent(request):
             return Refusal(reason, place.path)
         whole = len(body) <= SAMPLE

@@ -7,7 +7,7 @@ journal that an older release wrote is read by :attr:`Codec.readers`, never gues
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -16,8 +16,7 @@ from exporter.telemetry import Rejection
 
 VERSION: Final = 1
 
-FORGOTTEN: Final = "forgotten"
-"""What stands where somebody was named."""
+Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -50,6 +49,13 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refused: int = 0
     forgotten: tuple[str, ...] = ()
     plays: tuple[str, ...] = ()
+
+
+class People(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Who is to be forgotten: the hashes of their names, and the names as they were sent."""
+
+    hashes: Annotated[tuple[Hash, ...], msgspec.Meta(min_length=1)]
+    names: tuple[str, ...] = ()
 
 
 class UnreadableJournalError(Exception):

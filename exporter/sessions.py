@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from exporter.asleep import Asleep
-from exporter.event import AS_SHIPPED, Choices, Event, Lifecycle, Moment, Patience, State
-from exporter.record import FORGOTTEN
+from exporter.event import AS_SHIPPED, FORGOTTEN, Choices, Event, Lifecycle, Moment, Patience, State
 
 Key = tuple[int, str]
 """Which lifecycle, by its place, and which subject."""

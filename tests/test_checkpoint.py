@@ -20,7 +20,7 @@ from exporter.checkpoint import (
     UnreadableStateError,
     lock,
 )
-from exporter.record import Refusal
+from exporter.record import People, Refusal
 from exporter.telemetry import Rejection
 from tests.engines import upgraded
 
@@ -234,7 +234,7 @@ def test_who_is_forgotten_while_a_line_is_under_way_is_not_in_it_when_it_is_set_
     state.save(snapshot(2, lines=["two"]))
     parcel = state.next_parcel()
     assert parcel is not None
-    assert state.forget([WHO], ["p1"], ["p1"]) == 2
+    assert state.forget(People((WHO,), ("p1",)), ["p1"]) == 2
     why = "400: field type conflict"
     refused = [("one", why), (PLAYED, f"400: cannot parse '{PLAYED}'"), ("two", why)]
     state.delivered(parcel, refused, 200.0)
@@ -264,7 +264,7 @@ def test_what_the_sink_said_of_a_line_goes_with_whom_it_names(
     parcel = state.next_parcel()
     assert parcel is not None
     state.delivered(parcel, [(PLAYED, reason), ("other", "no")], 200.0)
-    state.forget([WHO], ["p1"], [])
+    state.forget(People((WHO,)), ["p1"])
 
     rows = state._db.execute("SELECT line, reason FROM set_aside ORDER BY number").fetchall()
     assert rows == [(NOBODY, "forgotten"), ("other", "no")]

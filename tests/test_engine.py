@@ -17,9 +17,9 @@ from exporter import engine as engines_module
 from exporter import telemetry
 from exporter.checkpoint import Snapshot
 from exporter.engine import HANGS, MOST_SAMPLES, Engine, NotWrittenError
-from exporter.event import Point
+from exporter.event import FORGOTTEN, Point
 from exporter.journal import Commit
-from exporter.record import FORGOTTEN, Entry, Refusal
+from exporter.record import Entry, People, Refusal
 from exporter.sinks.influx import line
 from exporter.telemetry import Rejection
 from tests.engines import Engines, engines, series, tell
@@ -401,7 +401,7 @@ async def test_a_name_that_is_forgotten_is_in_no_line_that_is_not_yet_saved(
     (person,) = {word for line in engine._lines for word in re.findall(r'viewer="(\w+)"', line)}
     with monkeypatch.context() as patch:
         patch.setattr(engine._state, "forget", lambda *people: 0)
-        await engine.forget((person,))
+        await engine.forget(People((person,)))
 
     assert f'viewer="{FORGOTTEN}"' in files.outbox()[-1]
     assert not [line for line in files.outbox() if person in line]

@@ -16,7 +16,8 @@ from aiohttp.test_utils import RawTestServer
 from pydantic import SecretStr
 
 from exporter import audit, forgetting
-from exporter.record import FORGOTTEN, Entry
+from exporter.event import FORGOTTEN
+from exporter.record import Entry
 from exporter.settings import Influx, Operations
 from tests.apps import Running, Start
 from tests.dashboards.engines import InfluxDb, influxdb
@@ -373,8 +374,8 @@ async def test_an_influxdb_that_does_not_understand_is_said_and_written_down(
     assert "no such thing; what waited is forgotten, InfluxDB is not" in capsys.readouterr().err
     *_, last = audit.read(tmp_path / "state")
     said = json.loads(last.text)
-    assert said["what"] == "people.forgotten"
-    assert said["details"] == {"people": 1, "points_waiting": 0, "not_done": "InfluxDB"}
+    assert said["what"] == "people.forgotten_in_influxdb"
+    assert said["details"] == {"people": 1, "not_done": "all or a part"}
 
 
 async def test_an_instance_that_is_not_there_is_said(
@@ -418,7 +419,7 @@ async def test_only_who_has_a_hash_is_forgotten_and_no_page_can_ask(
 async def test_an_erasure_is_written_down_whoever_asked_for_it(
     app: Running, tmp_path: Path
 ) -> None:
-    people = [HASH, "f" * 16]
+    people = {"hashes": [HASH, "f" * 16]}
     assert (await app.ask("POST", f"{app.operations}/forget", json=people)).status == 200
     *_, last = audit.read(tmp_path / "state")
     said = json.loads(last.text)
@@ -436,9 +437,9 @@ async def test_an_erasure_that_is_not_written_down_is_not_said_to_be_done(
     log = tmp_path / "state" / audit.NAME
     log.rename(tmp_path / "elsewhere")
     log.mkdir()
-    refused = await app.ask("POST", f"{app.operations}/forget", json=[HASH])
+    refused = await app.ask("POST", f"{app.operations}/forget", json={"hashes": [HASH]})
     log.rmdir()
-    done = await app.ask("POST", f"{app.operations}/forget", json=[HASH])
+    done = await app.ask("POST", f"{app.operations}/forget", json={"hashes": [HASH]})
 
     assert [refused.status, done.status] == [503, 200]
 

@@ -136,8 +136,8 @@ def test_the_core_is_named_in_the_contract_that_keeps_it_pure() -> None:
     edges = {
         "__main__", "addresses", "answers", "app", "audit", "check", "checkpoint", "connections",
         "crowd",
-        "database", "dead_letters", "delivery", "engine", "forgetting", "health", "jobs", "journal",
-        "key", "probes", "receiver", "reports", "retention", "settings",
+        "database", "dead_letters", "delivery", "engine", "forgetting", "health", "influxql",
+        "jobs", "journal", "key", "probes", "receiver", "reports", "retention", "settings",
         "sinks",
     }  # fmt: skip
     modules = {module.name for module in pkgutil.iter_modules([str(ROOT / "exporter")])}
