@@ -227,7 +227,7 @@ class StateFile:
             text = "\n".join(some)
             self._db.execute(
                 "INSERT INTO outbox (at, points, bytes, lines) VALUES (?, ?, ?, ?)",
-                (now, len(some), len(text), text),
+                (now, len(some), len(text.encode()), text),
             )
         dropped = 0
         points, size, _ = self.backlog() if lines else Backlog(0, 0, None)
@@ -342,7 +342,11 @@ class StateFile:
 
 
 _NAMING: Final = (
-    ("outbox", "lines", "UPDATE outbox SET lines = ?1, bytes = length(?1) WHERE number = ?2"),
+    (
+        "outbox",
+        "lines",
+        "UPDATE outbox SET lines = ?1, bytes = length(CAST(?1 AS BLOB)) WHERE number = ?2",
+    ),
     # The sink's words quote the line, or as much of it as there is room for.
     ("set_aside", "line", "UPDATE set_aside SET line = ?1, reason = 'forgotten' WHERE number = ?2"),
 )

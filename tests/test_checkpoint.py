@@ -184,6 +184,15 @@ def test_what_comes_while_a_parcel_is_under_way_stays(state: StateFile) -> None:
     assert rest.lines == ("two",)
 
 
+def test_what_waits_is_measured_in_bytes(state: StateFile) -> None:
+    state.save(snapshot(1, lines=['play viewer="0123456789abcdef",title="zoë" 1']))
+    before = state.backlog().bytes
+    state.forget(People(("0123456789abcdef",)), [])
+
+    assert before == 45
+    assert state.backlog().bytes == 45 - len("0123456789abcdef") + len("forgotten")
+
+
 def test_a_parcel_has_so_many_lines_at_the_most(
     state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
