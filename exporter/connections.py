@@ -233,11 +233,10 @@ class Stranger(asyncio.Protocol):
         self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with the handshake, before which nothing is read."""
+        """Begin with the handshake."""
         loop = asyncio.get_running_loop()
         self.since = loop.time()
         self._wire = cast("asyncio.Transport", transport)
-        self._wire.pause_reading()
         self._greeting = loop.create_task(self._greet(loop))
         self._crowd.came(self)
 
@@ -246,7 +245,7 @@ class Stranger(asyncio.Protocol):
         self._greeting.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """What came with the end of the handshake is the connection's that it becomes."""
+        """Keep what comes before the handshake begins, and later what comes with its end."""
         self._early.append(data)
 
     @property
@@ -261,6 +260,8 @@ class Stranger(asyncio.Protocol):
     async def _greet(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._wire.is_closing():
             return
+        hello, self._early = b"".join(self._early), []
+        loop.call_soon(self._say_again, hello)
         try:
             transport = await loop.start_tls(
                 self._wire,
@@ -284,6 +285,16 @@ class Stranger(asyncio.Protocol):
         connection.since, connection.wire = self.since, self._wire
         for data in self._early:
             connection.data_received(data)
+
+    def _say_again(self, hello: bytes) -> None:
+        """To who does the handshake: loops read before anybody can have begun with it."""
+        listener: Any = self._wire.get_protocol()
+        while hello and not self._wire.is_closing():
+            room = memoryview(listener.get_buffer(len(hello)))
+            size = min(len(room), len(hello))
+            room[:size] = hello[:size]
+            listener.buffer_updated(size)
+            hello = hello[size:]
 
 
 class Site(web.TCPSite):

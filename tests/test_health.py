@@ -237,8 +237,9 @@ def test_the_numbers_may_come_over_tls(
 ) -> None:
     async def scraped() -> None:
         async with running(tmp_path / "state", operations=over_tls) as app:
-            for _ in range(3):
-                assert "exporter_build_info" in await read_securely(app, trusting)
+            texts = await asyncio.gather(*(read_securely(app, trusting) for _ in range(10)))
+            assert all("exporter_build_info" in text for text in texts)
+            assert "exporter_build_info" in await read_securely(app, trusting)
 
     run(scraped())
 
