@@ -6,7 +6,6 @@ local agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHT
 wrk.method = "POST"
 wrk.headers["User-Agent"] = agent
 wrk.headers["Accept"] = "*/*"
-wrk.headers["X-API-Key"] = "bench"
 wrk.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"
 wrk.headers["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8"
 wrk.headers["Referer"] = "https://video.example.com/upload"

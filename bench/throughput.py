@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import servers
+from bench import load, servers
 
 LUA = Path(__file__).with_name("beacons.lua")
 CONNECTIONS = 64
@@ -33,6 +33,7 @@ def drive(
         [
             *(servers.tool("taskset", "util-linux"), "-c", str(core)),
             *(servers.tool("wrk", "wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"),
+            *("-H", f"X-API-Key: {load.KEY}"),
             *("-s", str(script), f"http://127.0.0.1:{server.port}", "--", str(start), *words),
         ],
         check=True,

@@ -46,7 +46,7 @@ def write(directory: Path, what: str, details: Mapping[str, Any], now: float) ->
         fcntl.flock(file, fcntl.LOCK_EX)
         before, text = _NOTHING, "\n"
         for text in file:
-            before = _hash_of(text) or before
+            before = _hash_of(_parsed(text)) or before
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         said = {"at": at, "who": _who(), "what": what, "details": dict(details)}
         line = json.dumps({**said, "hash": _hash(before, said)})
@@ -62,7 +62,7 @@ def read(directory: Path) -> Iterator[Line]:
         for number, text in enumerate(file, 1):
             said = _parsed(text)
             yield Line(number, text.rstrip("\n"), _follows(said, before), torn=said is None)
-            before = _hash_of(text) or before
+            before = _hash_of(said) or before
 
 
 def _follows(said: Mapping[str, Any] | None, before: str) -> bool:
@@ -72,8 +72,8 @@ def _follows(said: Mapping[str, Any] | None, before: str) -> bool:
     return bool(plain) and said.get("hash") == _hash(before, plain)
 
 
-def _hash_of(text: str) -> str:
-    return str((_parsed(text) or {}).get("hash", _NOTHING))
+def _hash_of(said: Mapping[str, Any] | None) -> str:
+    return str((said or {}).get("hash", _NOTHING))
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

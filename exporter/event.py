@@ -187,6 +187,11 @@ class Cleaner(Protocol):
         ...
 
 
+def name_of(text: str, cleaner: Cleaner) -> str:
+    """An id that a program made stays what it is; what may be anything becomes a hash."""
+    return text if is_name(text) else cleaner.person(text)
+
+
 def trial_of(experiment: Any, variant: Any) -> dict[str, Any]:
     """Fields of an event, of what a page says of an A/B test: none unless both are names."""
     if not isinstance(experiment, str) or not isinstance(variant, str):

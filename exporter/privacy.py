@@ -25,7 +25,7 @@ from exporter.event import (
     L,
     Region,
     System,
-    is_name,
+    name_of,
 )
 from exporter.metric import Listed, Page, Route
 from exporter.vocabulary import WORDS
@@ -226,12 +226,14 @@ class Privacy:
 
     def traces(self, name: str) -> tuple[str, ...]:
         """The hashes under which something may be kept of who, or whose session, has a name."""
-        play_id = name if is_name(name) else self.person(name)
-        return self.person(name), self.person(f"play\0{play_id}")
+        return self.person(name), self._of_play(name_of(name, self))
 
     def play(self, play_id: str) -> str:
         """As it is, or its hash, which no name of a person has."""
-        return self.person(f"play\0{play_id}") if self._nameless else play_id
+        return self._of_play(play_id) if self._nameless else play_id
+
+    def _of_play(self, play_id: str) -> str:
+        return self.person(f"play\0{play_id}")
 
     def proof(self, path: str, body: bytes) -> str:
         """What only who can read the key can say of a beacon: that it was kept here."""

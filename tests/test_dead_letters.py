@@ -40,16 +40,22 @@ async def refused(app: Running, path: str, body: Any) -> None:
     await app.engine.checkpoint()
 
 
-@pytest.fixture
-def misunderstood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events of ``upload.completed`` are refused, as by a release that had a defect."""
+def refuse(monkeypatch: pytest.MonkeyPatch, word: bytes, *modules: str) -> None:
+    """Refuse events with a word in them, as a release does that has a defect."""
 
     def refuse(decoder: Any, body: bytes) -> Any:
-        if b"upload.completed" in body and not body.startswith(b'{"events"'):
+        if word in body and not body.startswith(b'{"events"'):
             raise RefusedError(Rejection.INVALID)
         return decode(decoder, body)
 
-    monkeypatch.setattr("exporter.formats.native.decode", refuse)
+    for module in modules:
+        monkeypatch.setattr(f"exporter.formats.{module}.decode", refuse)
+
+
+@pytest.fixture
+def misunderstood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of ``upload.completed`` are refused."""
+    refuse(monkeypatch, b"upload.completed", "native")
 
 
 DONE = {"type": "upload.completed", "id": "e1", "upload_id": "c0ffee00-1234-4321-abcd-0123456789ab"}
@@ -245,15 +251,8 @@ WATCHED = {"session_id": "p1", "video_id": 7.5, "user_id": "canary-user"}
 
 @pytest.fixture
 def unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Views and pages are refused, as by a release that had a defect."""
-
-    def refuse(decoder: Any, body: bytes) -> Any:
-        if b"canary" in body and not body.startswith(b'{"events"'):
-            raise RefusedError(Rejection.INVALID)
-        return decode(decoder, body)
-
-    for module in ("native", "trackers"):
-        monkeypatch.setattr(f"exporter.formats.{module}.decode", refuse)
+    """Views and pages are refused."""
+    refuse(monkeypatch, b"canary", "native", "trackers")
 
 
 def held(app: Running) -> str:

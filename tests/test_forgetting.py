@@ -5,7 +5,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -314,26 +314,32 @@ async def sink(database: InfluxDb) -> AsyncIterator[Sink]:
         yield sink
 
 
-async def test_points_that_were_delivered_lose_the_name_and_nothing_else(
-    start: Start, database: InfluxDb, sink: Sink
-) -> None:
+async def delivered(start: Start, sink: Sink, plays: Callable[[], Collection[Any]]) -> Running:
+    """An instance whose two plays, which ``plays`` asks for, are in InfluxDB."""
     app = await start(
         sessions={"settle_seconds": 0.0}, influx=Influx(url=sink.url, every_seconds=0.1)
     )
     await finished(app)
+    async with asyncio.timeout(20):
+        while len(plays()) < 2:
+            app.engine.tick()
+            await asyncio.sleep(0.1)
+    return app
 
-    async def plays() -> dict[str, dict[str, Any]]:
+
+async def test_points_that_were_delivered_lose_the_name_and_nothing_else(
+    start: Start, database: InfluxDb, sink: Sink
+) -> None:
+    def plays() -> dict[str, dict[str, Any]]:
         series = database.query("SELECT * FROM play")
         found = [(each["columns"], row) for each in series for row in each["values"]]
         rows = [dict(zip(columns, row, strict=True)) for columns, row in found]
         return {row["play_id"]: row for row in rows}
 
-    async with asyncio.timeout(20):
-        while len(before := await plays()) < 2:
-            app.engine.tick()
-            await asyncio.sleep(0.1)
+    app = await delivered(start, sink, plays)
+    before = plays()
     assert await run(app, "--viewer", SOMEBODY) == 0
-    after = await plays()
+    after = plays()
 
     changed = {**before[f"play-{SOMEBODY}"], "viewer": FORGOTTEN}
     assert after == {**before, f"play-{SOMEBODY}": changed}
@@ -342,19 +348,11 @@ async def test_points_that_were_delivered_lose_the_name_and_nothing_else(
 async def test_a_point_that_was_delivered_loses_the_id_of_its_play(
     start: Start, database: InfluxDb, sink: Sink
 ) -> None:
-    app = await start(
-        sessions={"settle_seconds": 0.0}, influx=Influx(url=sink.url, every_seconds=0.1)
-    )
-    await finished(app)
-
     def ids() -> set[str]:
         series = database.query("SELECT play_id FROM play")
         return {play_id for each in series for _, play_id in each["values"]}
 
-    async with asyncio.timeout(20):
-        while len(ids()) < 2:
-            app.engine.tick()
-            await asyncio.sleep(0.1)
+    app = await delivered(start, sink, ids)
     names = (f"play-{SOMEBODY}", "O'Brien", "back\\slash'", "two\nlines")
     assert await run(app, *(word for name in names for word in ("--viewer", name))) == 0
 

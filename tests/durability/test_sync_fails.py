@@ -47,6 +47,15 @@ class Client:
     async def taken(self) -> bool:
         return await self.next() == 202
 
+    async def is_refused(self) -> bool:
+        return not await self.taken()
+
+    async def send_refused_again(self) -> None:
+        """All are taken, and counted once."""
+        for number in list(self.refused):
+            assert await self.post(number) == 202
+        assert accepted(await self._exporter.samples()) == self.sent
+
 
 def injected(folder: Path, what: str) -> Exporter:
     """An exporter to whose syncs of the journal, and to no others, something happens."""
@@ -57,6 +66,12 @@ def injected(folder: Path, what: str) -> Exporter:
     return Exporter(folder, {"JOURNAL__CHECKPOINT_SECONDS": 60}, wrapper)
 
 
+async def says_it_cannot_write(exporter: Exporter) -> None:
+    status, health = await exporter.health("ready")
+    assert (status, health["checks"]["journal"]) == (503, "not writable")
+    assert (await exporter.health("live"))[0] == 200
+
+
 async def test_what_a_failing_sync_covers_is_refused_and_nothing_acknowledged_is_lost(
     tmp_path: Path,
 ) -> None:
@@ -64,14 +79,8 @@ async def test_what_a_failing_sync_covers_is_refused_and_nothing_acknowledged_is
     exporter = injected(tmp_path, f"error=EIO:when={BEFORE}..{last}")
     async with exporter, aiohttp.ClientSession() as http:
         client = Client(http, exporter)
-
-        async def refused() -> bool:
-            return not await client.taken()
-
-        await until(refused)
-        status, health = await exporter.health("ready")
-        assert (status, health["checks"]["journal"]) == (503, "not writable")
-        assert (await exporter.health("live"))[0] == 200
+        await until(client.is_refused)
+        await says_it_cannot_write(exporter)
         assert await exporter.value("exporter_journal_append_errors_total") >= 1
         await until(client.taken)
         for _ in range(50):
@@ -87,9 +96,7 @@ async def test_what_a_failing_sync_covers_is_refused_and_nothing_acknowledged_is
         # A record whose sync failed may be on the disk all the same, and is counted then.
         counted = accepted(await exporter.samples())
         assert len(client.acknowledged) <= counted <= client.sent
-        for number in list(client.refused):
-            assert await client.post(number) == 202
-        assert accepted(await exporter.samples()) == client.sent
+        await client.send_refused_again()
         for number in range(1, client.sent + 1):
             assert await client.post(number) == 202
         assert accepted(await exporter.samples()) == client.sent
@@ -99,20 +106,12 @@ async def test_while_a_sync_hangs_who_waits_and_who_comes_is_told_so(tmp_path: P
     exporter = injected(tmp_path, f"delay_enter={HANGING_SECONDS}s:when={BEFORE}")
     async with exporter, aiohttp.ClientSession() as http:
         client = Client(http, exporter)
-
-        async def refused() -> bool:
-            return not await client.taken()
-
-        await until(refused)
-        assert await refused()
-        status, health = await exporter.health("ready")
-        assert (status, health["checks"]["journal"]) == (503, "not writable")
-        assert (await exporter.health("live"))[0] == 200
+        await until(client.is_refused)
+        assert await client.is_refused()
+        await says_it_cannot_write(exporter)
         assert await exporter.value("exporter_journal_writable") == 0
         await until(client.taken)
-        for number in list(client.refused):
-            assert await client.post(number) == 202
-        assert accepted(await exporter.samples()) == client.sent
+        await client.send_refused_again()
 
         await exporter.kill()
         exporter.unwrap()

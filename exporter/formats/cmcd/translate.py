@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from exporter.event import LATEST, UNKNOWN_COUNTRY, Cleaner, Client, Event, is_name
+from exporter.event import LATEST, UNKNOWN_COUNTRY, Cleaner, Client, Event, name_of
 from exporter.events.playback.classes import BeaconFormat, Player, PlayerState, Repair
 from exporter.events.playback.tally import Tallied
 from exporter.events.playback.told import Sampled, error_code
@@ -61,9 +61,9 @@ def translate(record: Record, sender: Sender, cleaner: Cleaner) -> Iterable[Even
     if not record.sid:
         return (_unattributed(record, player),)
     said = dict(_about(cleaner.client(sender.user_agent, sender.country), player))
-    said["play_id"] = cleaner.play(_name(record.sid, cleaner))
+    said["play_id"] = cleaner.play(name_of(record.sid, cleaner))
     if record.cid:
-        said["video_id"] = _name(record.cid, cleaner)
+        said["video_id"] = name_of(record.cid, cleaner)
     if record.cdn:
         # The journal's encoder knows str, not its subclasses.
         said["cdn"] = str(cleaner.listed(Cdn, record.cdn))
@@ -180,11 +180,6 @@ def _say(  # noqa: C901, PLR0912, PLR0915 - a table of keys, one line of meaning
     repaired = repairs(record)
     if repaired:
         said["repaired"] = repaired
-
-
-def _name(text: str, cleaner: Cleaner) -> str:
-    """An id that a program made stays what it is; what may be anything becomes a hash."""
-    return text if is_name(text) else cleaner.person(text)
 
 
 def _at(record: Record) -> float | None:

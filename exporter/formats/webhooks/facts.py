@@ -6,17 +6,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from exporter.event import LATEST, Cleaner, Event, is_name
+from exporter.event import LATEST, Event
 from exporter.events.upload.reported import GenericHappened
 
 LONGEST_TEXT: Final = 4096
 _MODEL: Final = re.compile(r"[A-Za-z0-9._:/\-]{1,128}")
 _KIND: Final = re.compile(r"[a-z0-9_.]{1,64}")
-
-
-def name(given: str, cleaner: Cleaner) -> str:
-    """An id that a program made, or a hash of whatever else it is."""
-    return given if is_name(given) else cleaner.person(given)
 
 
 def model(given: Any) -> str | None:

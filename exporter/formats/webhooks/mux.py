@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.event import Cleaner, Event
+from exporter.event import Cleaner, Event, name_of
 from exporter.events.generation import told as generation
 from exporter.events.upload import told as upload
 from exporter.formats.format import Sender, decode
@@ -62,7 +62,7 @@ class Mux:
         """What happened, if it is one of the things that we follow."""
         self._signed.verify(body, sender)
         webhook = decode(self._decode, body)
-        webhook_id = facts.name(webhook.id, self._cleaner)
+        webhook_id = name_of(webhook.id, self._cleaner)
         reader = READERS.get(webhook.type)
         if reader is None:
             return facts.no_news(NAME, webhook.type, webhook_id)
@@ -70,7 +70,7 @@ class Mux:
         if data.live_stream_id:
             return facts.no_news(NAME, webhook.type, webhook_id)
         who: Any = {"id": webhook_id, "at": facts.epoch(webhook.created_at)}
-        events = reader(data, facts.name(data.id, self._cleaner), who)
+        events = reader(data, name_of(data.id, self._cleaner), who)
         return tuple(event.cleaned(self._cleaner) for event in events)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.event import Cleaner, Event
+from exporter.event import Cleaner, Event, name_of
 from exporter.events.generation import told
 from exporter.formats.format import Sender, decode
 from exporter.formats.webhooks import facts, signature
@@ -49,11 +49,11 @@ class Replicate:
 
     def read(self, body: bytes, sender: Sender) -> tuple[Event, ...]:
         """What is known of the prediction by now."""
-        webhook_id = facts.name(self._signed.verify(body, sender), self._cleaner)
+        webhook_id = name_of(self._signed.verify(body, sender), self._cleaner)
         prediction = decode(self._decode, body)
         if prediction.status not in UNDER_WAY | ENDS:
             return facts.no_news(NAME, prediction.status, webhook_id)
-        name = facts.name(prediction.id, self._cleaner)
+        name = name_of(prediction.id, self._cleaner)
         return tuple(each.cleaned(self._cleaner) for each in _told(prediction, name, webhook_id))
 
 
